@@ -1,0 +1,35 @@
+# Everything here needs Python 3.11 or later, Git and make, and nothing else.
+
+PYTHON ?= python3
+BIN := $(CURDIR)/.venv/bin
+# Without bytecode every stage starts several times slower.
+unexport PYTHONDONTWRITEBYTECODE
+export PATH := $(BIN):$(PATH)
+
+.PHONY: demo test fast lint bench requirements
+
+demo: .venv/ready ## generate a project from the sample and run it
+	sh demo.sh
+
+test: .venv/ready lint ## all tests
+	python -m pytest -m "not slow"
+	python -m pytest -m slow -n 2
+
+fast: .venv/ready ## the tests that run no DVC
+	python -m pytest -m "not slow"
+
+lint: .venv/ready
+	ruff check tests benchmarks
+	ruff format --check tests benchmarks
+
+bench: .venv/ready ## the figures in docs/benchmarks.md
+	python -m benchmarks
+
+.venv/ready: requirements.txt {{cookiecutter.project}}/requirements.txt
+	$(PYTHON) -m venv .venv
+	python -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	touch $@
+
+requirements: .venv/ready ## pin anew the versions of the generated project, and of the tests
+	python -m pip install --quiet uv
+	sh requirements.sh

@@ -1,0 +1,141 @@
+"""Put the data and the free text in place, make the first commit, say what to do next. Warns, never fails."""
+
+import hashlib
+import json
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from pathlib import Path, PureWindowsPath
+
+ANSWERS = json.loads(r'''{{ cookiecutter | tojson }}''')
+PACKAGE = ANSWERS["__package"]
+# Where cookiecutter runs in a Git hook, these would point the commands below at another repository.
+ELSEWHERE = {"GIT_DIR", "GIT_INDEX_FILE", "GIT_PREFIX", "GIT_WORK_TREE"}
+ENVIRONMENT = {name: value for name, value in os.environ.items() if name not in ELSEWHERE}
+
+sys.dont_write_bytecode = True
+sys.path[:0] = ["_generate", PACKAGE]
+from inspect_table import SAMPLE, Table, TableError, inspect  # noqa: E402  (from the project just generated)
+
+
+def place(table: Table) -> None:
+    """Copy the raw data and write the .dvc file that tracks it, as `dvc add` would; the first repro checks it."""
+    raw = Path("data/raw")
+    raw.mkdir(parents=True, exist_ok=True)
+    target = raw / table.name
+    shutil.copyfile(table.source, target)
+    if table.source == SAMPLE:
+        shutil.copyfile(SAMPLE.with_name("README.md"), raw / "README.md")
+    with target.open("rb") as file:
+        md5 = hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
+    pointer = f"outs:\n- md5: {md5}\n  size: {target.stat().st_size}\n  hash: md5\n  path: {table.name}\n"
+    target.with_name(f"{table.name}.dvc").write_text(pointer, encoding="utf-8", newline="\n")
+    (raw / ".gitignore").write_text(f"/{table.name}\n", encoding="utf-8", newline="\n")
+
+
+def quote(text: str | None) -> str:
+    """A scalar that JSON, YAML and TOML all read as the same text."""
+    if text is None:
+        return "null"
+    quoted = json.dumps(text, ensure_ascii=False)
+    return re.sub(r"[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]", lambda odd: f"\\u{ord(odd[0]):04x}", quoted)
+
+
+def remote() -> str:
+    """The URL of the DVC remote for .dvc/config, where a relative path starts from .dvc/; quoted for that file."""
+    url = ANSWERS["remote_url"].strip() or f"../{ANSWERS['project']}-remote"
+    if "://" not in url and not (Path(url).is_absolute() or PureWindowsPath(url).is_absolute()):
+        url = str(Path(url).expanduser()) if url.startswith("~") else f"../{url}"
+    return f"'{url}'" if '"' in url else f'"{url}"'
+
+
+def fill(path: str, values: dict[str, str]) -> None:
+    """Replace each "__NAME__" of the file by its value, in one pass: a value that looks like a name is left alone."""
+    file = Path(path)
+    text = re.sub(r'"(__[A-Z_]+__)"', lambda name: values[name[1]], file.read_text(encoding="utf-8"))
+    file.write_text(text, encoding="utf-8", newline="\n")
+
+
+def remove_unwanted() -> None:
+    """Remove what the answers leave out, and the hooks' helpers. A folder cannot have a conditional name."""
+    shutil.rmtree("_generate")
+    if ANSWERS["ci"] != "github":
+        shutil.rmtree(".github")
+    if not ANSWERS["toolbox"]:
+        shutil.rmtree(f"{PACKAGE}/toolbox")
+
+
+def git(*arguments: str, **variables: str) -> subprocess.CompletedProcess:
+    command = ["git", "-c", "init.defaultBranch=main", "-c", "core.safecrlf=false", "-c", "commit.gpgsign=false"]
+    return subprocess.run(
+        [*command, *arguments], env=ENVIRONMENT | variables, capture_output=True, text=True, errors="replace"
+    )
+
+
+def commit() -> str:
+    """Make a repository with one commit, which DVC experiments need; return what is left for the user to do."""
+    if not shutil.which("git"):
+        return "Git is not installed. DVC experiments need it: install it, then git init, git add -A and git commit."
+    if outer := git("rev-parse", "--show-toplevel").stdout.strip():
+        return (
+            f"This folder is inside the Git repository {outer}: nothing was committed there. "
+            f"DVC experiments need a commit: git add -A . && git commit -m 'Add {ANSWERS['project']}'"
+        )
+    identity = {}
+    if git("var", "GIT_COMMITTER_IDENT").returncode:
+        name = " ".join(ANSWERS["author_name"].split()) or "nobody"
+        identity = {f"GIT_{role}_{key}": value for role in ("AUTHOR", "COMMITTER") for key, value in
+                    (("NAME", name), ("EMAIL", "nobody@localhost"))}  # fmt: skip
+    steps = (("init",), ("add", "-A"), ("commit", "--no-verify", "-m", f"Create {ANSWERS['project']} from the template"))
+    for step in steps:
+        done = git(*step, **identity)
+        if done.returncode:
+            return f"git {step[0]} failed ({done.stderr.strip()}); run git init, git add -A and git commit by hand."
+    if identity:
+        return f"Git knows no user.name and user.email: the first commit is by {name} <nobody@localhost>."
+    return ""
+
+
+def next_steps(table: Table) -> str:
+    """Lines to paste into the shell that ran cookiecutter."""
+    project, shell = Path.cwd(), Path(os.environ.get("PWD", "."))
+    folder = project.relative_to(shell) if project.is_relative_to(shell) else project
+    activate = r".venv\Scripts\activate" if os.name == "nt" else ". .venv/bin/activate"
+    return f"""
+{ANSWERS["project"]}: predicts {table.target or "the last column"} ({table.task}) from data/raw/{table.name}. Next:
+
+  cd {shlex.quote(str(folder))}
+  {"python" if os.name == "nt" else "python3"} -m venv .venv
+  {activate}
+  python -m pip install -r requirements.txt
+  dvc repro
+  git add -A && git commit -m "First results"
+  dvc exp run -S train.random_forest.n_estimators=300
+  dvc exp show --only-changed
+"""
+
+
+if __name__ == "__main__":
+    try:
+        table = inspect(ANSWERS)
+        place(table)
+    except (TableError, OSError) as error:  # only under cruft: cookiecutter's own run was checked in pre_gen
+        print(f"warning: {error}. Put the table in data/raw/, name it in params.yaml, dvc add it.", file=sys.stderr)
+        table = Table(Path(), "table.csv", ANSWERS["target"] or None, "auto")
+    for file in ("params.yaml", "pyproject.toml", ".dvc/config"):
+        fill(file, {
+            "__PATH__": quote(f"data/raw/{table.name}"),
+            "__TARGET__": quote(table.target),
+            "__TASK__": table.task,
+            "__DESCRIPTION__": quote(ANSWERS["description"]),
+            "__AUTHOR__": quote(ANSWERS["author_name"]),
+            "__REMOTE__": remote(),
+        })  # fmt: skip
+    remove_unwanted()
+    left = commit()
+    print(next_steps(table))
+    if left:
+        print(left)

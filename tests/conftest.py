@@ -1,0 +1,128 @@
+"""Baking projects, and running commands in them as a user would, whatever the machine's own settings are."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+TEMPLATE = Path(__file__).parents[1]
+SAMPLE = TEMPLATE / "{{cookiecutter.project}}" / "_generate" / "sample" / "penguins.csv"
+
+
+def literal(text: str) -> str:
+    """A template that renders to `text`: cookiecutter renders what it is given on its command line."""
+    return text if re.fullmatch(r"[\w ./-]*", text, re.ASCII) else f"{{{{ {ascii(text)} }}}}"
+
+
+@dataclass(frozen=True)
+class BakedProject:
+    """A generated project: its folder, what generating it printed, and a way to run commands in it."""
+
+    path: Path
+    output: str
+
+    @property
+    def package(self) -> Path:
+        return next(folder.parent for folder in self.path.glob("*/stages"))
+
+    def run(self, *command: str, code: int = 0, **variables: str) -> str:
+        """Run a command in the project; return what it printed. Fails where the exit code is another."""
+        return run(*command, cwd=self.path, code=code, **variables)
+
+    def dvc(self, *arguments: str, code: int = 0) -> str:
+        return self.run(sys.executable, "-m", "dvc", *arguments, code=code)
+
+    def stage(self, name: str, code: int = 0, **variables: str) -> str:
+        return self.run(sys.executable, "-m", f"{self.package.name}.stages.{name}", code=code, **variables)
+
+    def commit(self, message: str) -> None:
+        self.run("git", "add", "-A")
+        self.run("git", "commit", "--quiet", "-m", message)
+
+    def read(self, name: str) -> str:
+        return (self.path / name).read_text(encoding="utf-8")
+
+    def json(self, name: str):
+        return json.loads(self.read(name))
+
+
+def run(*command: str, cwd: Path, code: int = 0, **variables: str) -> str:
+    environment = {**os.environ, "PWD": str(cwd), **variables}
+    done = subprocess.run(
+        command,
+        check=False,
+        cwd=cwd,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        encoding="utf-8",
+    )
+    assert done.returncode == code, f"{command} exited with {done.returncode}:\n{done.stdout}"
+    return done.stdout
+
+
+@pytest.fixture(scope="session", autouse=True)
+def own_home(tmp_path_factory):
+    """No setting of this user counts: not Git's, not DVC's, not cookiecutter's."""
+    home = tmp_path_factory.mktemp("home")
+    git = home / "gitconfig"
+    git.write_text('[user]\n  name = Test\n  email = test@localhost\n[protocol "file"]\n  allow = always\n')
+    with pytest.MonkeyPatch.context() as patch:
+        for name in [name for name in os.environ if name.startswith(("GIT_", "DVC_", "COOKIECUTTER_"))]:
+            patch.delenv(name)
+        patch.setenv("HOME", str(home))
+        patch.setenv("XDG_CONFIG_HOME", str(home))
+        patch.setenv("GIT_CONFIG_GLOBAL", str(git))
+        patch.setenv("GIT_CONFIG_NOSYSTEM", "1")
+        patch.setenv("PATH", f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
+        patch.delenv("PYTHONDONTWRITEBYTECODE", raising=False)
+        yield home
+
+
+@pytest.fixture(scope="session")
+def cookiecutter():
+    """Run cookiecutter's command line: `cookiecutter(folder, code=0, **answers)` returns what it printed."""
+
+    def generate(folder: Path, code: int = 0, variables: dict | None = None, **answers: str) -> str:
+        folder.mkdir(parents=True, exist_ok=True)
+        given = [f"{name}={literal(str(value))}" for name, value in answers.items()]
+        command = (sys.executable, "-m", "cookiecutter", str(TEMPLATE), "--no-input", *given)
+        return run(*command, cwd=folder, code=code, **(variables or {}))
+
+    return generate
+
+
+@pytest.fixture
+def bake(cookiecutter, tmp_path):
+    """Generate a project in an empty folder: `bake(**answers)`."""
+
+    def generate(folder: Path = tmp_path, **answers: str) -> BakedProject:
+        output = cookiecutter(folder, **answers)
+        (project,) = (path.parent for path in folder.glob("*/dvc.yaml"))
+        return BakedProject(project, output)
+
+    return generate
+
+
+@pytest.fixture(scope="session")
+def finished(cookiecutter, tmp_path_factory):
+    """A project of the sample with its first results committed; shared, so copy it before changing it."""
+    folder = tmp_path_factory.mktemp("finished")
+    project = BakedProject(folder / "penguins", cookiecutter(folder))
+    project.dvc("repro")
+    project.commit("First results")
+    return project
+
+
+@pytest.fixture
+def project(finished, tmp_path):
+    """A copy of the finished project, cache included, to change at will."""
+    shutil.copytree(finished.path.parent, tmp_path / "copy", symlinks=True)
+    return BakedProject(tmp_path / "copy" / "penguins", finished.output)

@@ -1,0 +1,424 @@
+"""What comes out of the template, file by file, and what is refused before anything is written."""
+
+import ast
+import bz2
+import configparser
+import gzip
+import hashlib
+import json
+import lzma
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tomllib
+import zipfile
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import yaml
+from configobj import ConfigObj
+from conftest import SAMPLE, TEMPLATE, run
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+
+FILES = [
+    ".dvc/.gitignore",
+    ".dvc/config",
+    ".dvc/plots/confusion_matrix.json",
+    ".dvc/plots/curve.json",
+    ".dvc/plots/page.html",
+    ".dvcignore",
+    ".github/workflows/ci.yml",
+    ".gitignore",
+    "LICENSE",
+    "README.md",
+    "data/raw/.gitignore",
+    "data/raw/README.md",
+    "data/raw/penguins.csv",
+    "data/raw/penguins.csv.dvc",
+    "dvc.yaml",
+    "params.yaml",
+    "penguins/__init__.py",
+    "penguins/__main__.py",
+    "penguins/dataset.py",
+    "penguins/errors.py",
+    "penguins/files.py",
+    "penguins/metrics.py",
+    "penguins/model.py",
+    "penguins/params.py",
+    "penguins/rawtable.py",
+    "penguins/schema.py",
+    "penguins/split.py",
+    "penguins/stages/__init__.py",
+    "penguins/stages/evaluate.py",
+    "penguins/stages/prepare.py",
+    "penguins/stages/train.py",
+    "penguins/toolbox/__init__.py",
+    "penguins/toolbox/metadata.py",
+    "pyproject.toml",
+    "requirements.txt",
+    "tests/test_pipeline.py",
+]
+TOOLBOX = {"penguins/__main__.py", "penguins/toolbox/__init__.py", "penguins/toolbox/metadata.py"}
+GITHUB = {".github/workflows/ci.yml"}
+
+# name: answers, files fewer than FILES, files more
+OPTIONS = {
+    "defaults": ({}, set(), set()),
+    "gitlab": ({"ci": "gitlab"}, GITHUB, {".gitlab-ci.yml"}),
+    "no CI": ({"ci": "none"}, GITHUB, set()),
+    "pipeline only": ({"toolbox": "no"}, TOOLBOX, set()),
+    "no licence": ({"license": "none"}, {"LICENSE"}, set()),
+    "BSD": ({"license": "BSD-3-Clause", "author_name": "Ada"}, set(), set()),
+    "Apache": ({"license": "Apache-2.0"}, set(), set()),
+    "least": ({"license": "none", "ci": "none", "toolbox": "no"}, {"LICENSE"} | GITHUB | TOOLBOX, set()),
+    "own data": ({"data_path": str(SAMPLE), "target": "species"}, {"data/raw/README.md"}, set()),
+}
+
+
+def files_of(project):
+    found = {path.relative_to(project.path).as_posix() for path in project.path.rglob("*") if path.is_file()}
+    return {name for name in found if not name.startswith(".git/")}
+
+
+@pytest.mark.parametrize("name", OPTIONS)
+def test_each_option_gives_these_files_and_they_parse(bake, name):
+    answers, fewer, more = OPTIONS[name]
+    project = bake(**answers)
+    assert files_of(project) == (set(FILES) - fewer) | more
+    for file in sorted(files_of(project) - {".dvc/plots/page.html"}):
+        text = project.read(file)
+        assert not re.search(r'\{\{|\{%|\bcookiecutter\.|"__[A-Z]+__"', text), file
+        parse(project.path / file)
+    run(sys.executable, "-m", "ruff", "check", ".", cwd=project.path)
+    run(sys.executable, "-m", "ruff", "format", "--check", ".", cwd=project.path)
+    assert project.run("git", "status", "--porcelain") == ""
+    assert project.run("git", "log", "--format=%s") == "Create penguins from the template\n"
+
+
+def parse(file: Path) -> None:
+    parsers = {
+        ".py": ast.parse,
+        ".toml": tomllib.loads,
+        ".json": json.loads,
+        ".yaml": yaml.safe_load,
+        ".yml": yaml.safe_load,
+        ".dvc": yaml.safe_load,
+        "": lambda text: configparser.ConfigParser().read_string(text) if file.name == "config" else text,
+    }
+    parsers.get(file.suffix, str)(file.read_text(encoding="utf-8"))
+
+
+def test_a_tag_of_a_git_url_gives_the_same_project(bake, cookiecutter, tmp_path):
+    """As `cookiecutter gh:org/template --checkout v1` does."""
+    url = tmp_path / "template"
+    shutil.copytree(
+        TEMPLATE, url, ignore=shutil.ignore_patterns(".git", ".venv", ".*_cache", "__pycache__", ".hypothesis")
+    )
+    for command in (("init", "-q"), ("add", "-A"), ("commit", "-q", "-m", "v1"), ("tag", "v1")):
+        run("git", *command, cwd=url)
+    (url / "cookiecutter.json").write_text("broken after v1")
+    run("git", "commit", "-q", "-a", "-m", "later", cwd=url)
+
+    (tmp_path / "from-git").mkdir()
+    command = ("cookiecutter", f"file://{url}", "--checkout", "v1", "--no-input")
+    run(sys.executable, "-m", *command, cwd=tmp_path / "from-git")
+    here = bake(tmp_path / "here")
+    there = tmp_path / "from-git" / "penguins"
+    assert {name: here.read(name) for name in files_of(here)} == {
+        name: (there / name).read_text(encoding="utf-8") for name in files_of(here)
+    }
+
+
+def test_the_pointer_is_the_one_that_dvc_writes(bake):
+    project = bake()
+    content = SAMPLE.read_bytes()
+    assert (project.path / "data/raw/penguins.csv").read_bytes() == content
+    (out,) = yaml.safe_load(project.read("data/raw/penguins.csv.dvc"))["outs"]
+    md5 = hashlib.md5(content).hexdigest()
+    assert out == {"md5": md5, "size": len(content), "hash": "md5", "path": "penguins.csv"}
+    assert "data/raw/penguins.csv\n" not in project.run("git", "ls-files")
+
+
+# --- What is inferred -------------------------------------------------------------------------------------------
+
+TABLES = {
+    "text": ("a,y\n1,x\n2,z\n3,x\n", "y", "classification"),
+    "two numbers": ("a,y\n1,0\n2,1\n3,1\n", "y", "classification"),
+    "few whole numbers": ("a,y\n" + "1,1\n2,2\n3,3\n" * 30, "y", "classification"),
+    "many whole numbers": ("a,y\n" + "".join(f"1,{i}\n" for i in range(60)), "y", "regression"),
+    "fractions": ("a,y\n1,0.5\n2,1.5\n3,NA\n4,2\n", "y", "regression"),
+    "last column by default": ("a,y\n1,x\n2,z\n3,x\n", "", "classification"),
+    "semicolon and quotes": ('a;y\n"1;5";x\n2;z\n3;x\n', "y", "classification"),
+    "tab": ("a\ty\n1,5\tx\n2\tz\n3\tx\n", "y", "classification"),
+    "pipe": ("a|y\n1|x\n2|z\n3|x\n", "y", "classification"),
+    "newline in a cell": ('a,y\n"1\n2",x\n2,z\n3,x\n', "y", "classification"),
+    "spaces around names": (" a , y \n1,x\n2,z\n3,x\n", "y", "classification"),
+    "one column": ("y\nx\nz\nx\n", "y", "classification"),
+}
+
+
+@pytest.mark.parametrize("name", TABLES)
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "cp1252"])
+def test_the_task_is_inferred(bake, tmp_path, name, encoding):
+    text, target, task = TABLES[name]
+    (tmp_path / "table.csv").write_text(text.replace("z", "é"), encoding=encoding)
+    data = yaml.safe_load(bake(data_path="table.csv", target=target).read("params.yaml"))["data"]
+    assert data == {"path": "data/raw/table.csv", "target": "y", "task": task}
+
+
+COMPRESSED = {"gz": gzip.compress, "bz2": bz2.compress, "xz": lzma.compress}
+
+
+@pytest.mark.parametrize("suffix", [*COMPRESSED, "zip"])
+def test_a_compressed_table_is_looked_into(bake, tmp_path, suffix):
+    file = tmp_path / f"table.csv.{suffix}"
+    if suffix == "zip":
+        with zipfile.ZipFile(file, "w") as archive:
+            archive.writestr("table.csv", "a,y\n1,x\n2,z\n3,x\n")
+    else:
+        file.write_bytes(COMPRESSED[suffix](b"a,y\n1,x\n2,z\n3,x\n"))
+    data = yaml.safe_load(bake(data_path=file.name).read("params.yaml"))["data"]
+    assert (data["target"], data["task"]) == ("y", "classification")
+
+
+PARQUET = {
+    "text": (["a", "b"] * 30, "classification"),
+    "boolean": ([True, False] * 30, "classification"),
+    "fractions": ([i / 7 + 0.01 for i in range(60)], "regression"),
+    "whole numbers, told apart by prepare": (list(range(60)), "auto"),
+}
+
+
+@pytest.mark.parametrize("name", PARQUET)
+def test_the_task_of_a_parquet_file(bake, tmp_path, name):
+    values, task = PARQUET[name]
+    pd.DataFrame({"a": range(60), "nested": [[1]] * 60, "y": values}).to_parquet(
+        tmp_path / "t.parquet", row_group_size=25
+    )
+    data = yaml.safe_load(bake(data_path="t.parquet").read("params.yaml"))["data"]
+    assert data == {"path": "data/raw/t.parquet", "target": "y", "task": task}
+
+
+# --- What is refused --------------------------------------------------------------------------------------------
+
+GOOD = "a,y\n1,x\n2,z\n3,x\n"
+REFUSED = {
+    "no file": ({"data_path": "missing.csv"}, None, "there is no file 'missing.csv'"),
+    "a folder": ({"data_path": "."}, None, "is a folder"),
+    "an empty file": ({}, "", "is empty"),
+    "a header only": ({}, "a,y\n", "has a header and no rows"),
+    "a target that is not there": ({"target": "Yy"}, GOOD, "has no column 'Yy' to predict; did you mean 'y'?"),
+    "a target unlike any": ({"target": "price"}, GOOD, "has no column 'price' to predict; it has 'a', 'y'"),
+    "columns of one name": ({}, "a,b,a\n1,2,3\n", "has columns of the same name ('a')"),
+    "a target that is all missing": ({}, "a,y\n1,\n2,NA\n", "has no value in the target column 'y'"),
+    "a target of one value": ({}, "a,y\n1,x\n2,x\n", "has one value, 'x', in the target column 'y'"),
+    "a target that never recurs": ({}, "a,y\n1,p\n2,q\n3,r\n", "has a different value in every row"),
+    "a binary file": ({}, b"\x89PNG\0\0\0", "is neither text nor Parquet"),
+    "a cut gzip": ({}, gzip.compress(b"a,y\n1,x\n" * 99)[:30], "cannot be unpacked"),
+    "a cut Parquet": ({}, b"PAR1 and no end", "is cut off"),
+    "a damaged Parquet": (
+        {},
+        b"PAR1" + b"\x19\x99" * 9 + (18).to_bytes(4, "little") + b"PAR1",
+        "has a damaged Parquet footer",
+    ),
+    "a path for a name": ({"project": "../x"}, GOOD, "project: '../x' is no usable name"),
+    "an unusable name": ({"project": "My Project"}, GOOD, "project: 'My Project' is no usable name"),
+    "a package's name": ({"project": "pandas"}, GOOD, "project: 'pandas' is taken"),
+    "a keyword": ({"project": "lambda"}, GOOD, "project: 'lambda' is taken"),
+    "a remote that the config cannot hold": ({"remote_url": "a\nb"}, GOOD, "remote_url: 'a\\nb' holds"),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_wrong_input_is_refused_before_anything_is_written(cookiecutter, tmp_path, name):
+    answers, content, message = REFUSED[name]
+    if content is not None:
+        (tmp_path / "table.csv").write_bytes(content if isinstance(content, bytes) else content.encode())
+    before = sorted(tmp_path.rglob("*"))
+    output = cookiecutter(tmp_path, code=1, **{"data_path": "table.csv", **answers})
+    # What follows the line is cookiecutter's own account of a hook that refused.
+    said, _, _ = output.partition("ERROR: Stopping generation")
+    assert message in said
+    assert said.count("\n") == 1
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_a_folder_that_exists_is_left_alone(cookiecutter, tmp_path):
+    (tmp_path / "penguins").mkdir()
+    (tmp_path / "penguins" / "mine").write_text("mine")
+    output = cookiecutter(tmp_path, code=1)
+    assert "already exists" in output
+    assert [path.name for path in (tmp_path / "penguins").iterdir()] == ["mine"]
+
+
+# --- Any text ---------------------------------------------------------------------------------------------------
+
+HOSTILE = [
+    "'",
+    '"',
+    "\\",
+    "{{ x }}",
+    "{% if %}",
+    "{# #}",
+    "\n",
+    "\t",
+    "😀",
+    "שלום",
+    "é",
+    ": ",
+    "# ",
+    "- ",
+    "[a]",
+    "'''",
+    '"""',
+]
+HOSTILE += [
+    "&x",
+    "*x",
+    "!!python",
+    "null",
+    "yes",
+    "1e3",
+    "%(a)s",
+    "${x}",
+    "`id`",
+    "$(id)",
+    "\u2028",
+    "\x7f",
+    "\ufeff",
+    "=",
+    ",",
+]
+texts = st.lists(
+    st.sampled_from(HOSTILE) | st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=4), max_size=6
+)
+
+
+@settings(
+    max_examples=25, deadline=None, phases=[Phase.generate], suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(description=texts.map("".join), author=texts.map("".join), target=texts.map("".join), remote=texts.map("".join))
+def test_any_text_is_carried_unchanged(bake, tmp_path_factory, description, author, target, remote):
+    folder = tmp_path_factory.mktemp("hostile")
+    target = target.strip() or "y"
+    pd.DataFrame({"a": [1, 2, 3], target if target != "a" else "y": [0, 1, 1]}).to_csv(folder / "t.csv", index=False)
+    target = target if target != "a" else "y"
+    remote = "".join(c for c in remote if c.isprintable() and c != '"').replace("%(", "").strip()
+    project = bake(
+        folder,
+        project_name=f"x {description}",
+        project="hostile",
+        description=description,
+        author_name=author,
+        data_path=str(folder / "t.csv"),
+        target=target,
+        remote_url=f"s3://{remote}",
+    )
+    metadata = tomllib.loads(project.read("pyproject.toml"))["project"]
+    assert metadata["description"] == description
+    assert [a["name"] for a in metadata.get("authors", [])] == ([author] if author.strip() else [])
+    assert yaml.safe_load(project.read("params.yaml"))["data"]["target"] == target
+    config = ConfigObj(str(project.path / ".dvc/config"), encoding="utf-8")
+    assert config['remote "storage"']["url"] == f"s3://{remote}"
+    for file in files_of(project) - {".dvc/plots/page.html"}:
+        parse(project.path / file)
+
+
+@pytest.mark.parametrize(
+    ("name", "package"),
+    [("2024 Sales", "p2024_sales"), ("Ma Thèse: 1", "ma_these_1"), ("A--B", "a_b"), ("!?", "project")],
+)
+def test_a_name_becomes_a_package(bake, name, package):
+    assert bake(project_name=name).package.name == package
+
+
+# --- Where it is generated --------------------------------------------------------------------------------------
+
+
+def test_generation_needs_cookiecutter_and_git_alone(bake, tmp_path, cookiecutter):
+    """With every package of the generated project hidden, and a PATH that holds no more than git and what it needs."""
+    (tmp_path / "hide").mkdir()
+    (tmp_path / "hide" / "sitecustomize.py").write_text(
+        "import sys\n"
+        "for name in ('dvc', 'dvclive', 'numpy', 'pandas', 'pyarrow', 'sklearn', 'skops', 'pydantic'):\n"
+        "    sys.modules[name] = None\n"
+    )
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin" / "git").symlink_to(shutil.which("git"))
+    variables = {"PYTHONPATH": str(tmp_path / "hide"), "PATH": str(tmp_path / "bin")}
+    cookiecutter(tmp_path / "out", variables=variables, data_path=str(SAMPLE), target="sex")
+    assert (tmp_path / "out/penguins/.git").is_dir()
+
+
+def test_without_git(cookiecutter, tmp_path):
+    (tmp_path / "bin").mkdir()
+    output = cookiecutter(tmp_path, variables={"PATH": str(tmp_path / "bin")})
+    assert "Git is not installed" in output
+    assert not (tmp_path / "penguins/.git").exists()
+
+
+def test_inside_a_git_repository_nothing_is_committed(bake, tmp_path):
+    run("git", "init", "-q", cwd=tmp_path)
+    project = bake()
+    assert f"inside the Git repository {tmp_path.resolve()}" in project.output
+    assert not (project.path / ".git").exists()
+    assert run("git", "status", "--porcelain", cwd=tmp_path) == "?? penguins/\n"
+
+
+def test_without_a_git_identity(cookiecutter, tmp_path):
+    (tmp_path / "gitconfig").write_text("[user]\n  useConfigOnly = true\n")
+    output = cookiecutter(tmp_path, variables={"GIT_CONFIG_GLOBAL": str(tmp_path / "gitconfig")}, author_name="Ada")
+    assert "Git knows no user.name and user.email" in output
+    author = run("git", "log", "--format=%an <%ae>", cwd=tmp_path / "penguins")
+    assert author == "Ada <nobody@localhost>\n"
+
+
+def test_the_users_git_settings_do_no_harm(cookiecutter, tmp_path):
+    """Signing without a key, hooks that refuse, a line-ending rule: the first commit is made all the same."""
+    (tmp_path / "hooks").mkdir()
+    hook = tmp_path / "hooks" / "pre-commit"
+    hook.write_text("#!/bin/sh\nexit 1\n")
+    hook.chmod(0o755)
+    settings = (
+        "[user]\n name = A\n email = a@b\n[commit]\n gpgsign = true\n[core]\n autocrlf = true\n safecrlf = true\n"
+    )
+    (tmp_path / "gitconfig").write_text(f"{settings} hooksPath = {tmp_path / 'hooks'}\n")
+    cookiecutter(tmp_path, variables={"GIT_CONFIG_GLOBAL": str(tmp_path / "gitconfig")})
+    assert run("git", "log", "--format=%s", cwd=tmp_path / "penguins") == "Create penguins from the template\n"
+
+
+def test_a_path_relative_to_the_user_with_another_output_folder(tmp_path):
+    shutil.copy(SAMPLE, tmp_path / "mine.csv")
+    (tmp_path / "out").mkdir()
+    command = ("cookiecutter", str(TEMPLATE), "--no-input", "-o", "out", "data_path=mine.csv", "target=sex")
+    run(sys.executable, "-m", *command, cwd=tmp_path)
+    assert (tmp_path / "out/penguins/data/raw/mine.csv").read_bytes() == SAMPLE.read_bytes()
+
+
+def test_a_strange_file_name_is_made_plain(bake, tmp_path):
+    shutil.copy(SAMPLE, tmp_path / "1. données $(x) 'é'.csv")
+    project = bake(data_path="1. données $(x) 'é'.csv", target="sex")
+    assert yaml.safe_load(project.read("params.yaml"))["data"]["path"] == "data/raw/table-1.-donn-es-x-.csv"
+    assert (project.path / "data/raw/table-1.-donn-es-x-.csv").exists()
+
+
+def test_the_prompts_are_at_most_ten_and_for_people():
+    context = json.loads((TEMPLATE / "cookiecutter.json").read_text())
+    visible = [name for name in context if not name.startswith("_")]
+    assert len(visible) <= 10
+    assert set(context["__prompts__"]) == set(visible)
+
+
+def test_answers_typed_at_the_prompts(tmp_path):
+    """Each question answered with Enter, but for the name, which holds what cookiecutter renders on a command line."""
+    command = [sys.executable, "-m", "cookiecutter", str(TEMPLATE)]
+    done = subprocess.run(
+        command, input="A {{ b }} c\n\n\n\n\n\n\n\n\n\n", cwd=tmp_path, env={**os.environ, "PWD": str(tmp_path)},
+        capture_output=True, text=True,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "a-b-c/README.md").read_text().startswith("# A {{ b }} c\n")

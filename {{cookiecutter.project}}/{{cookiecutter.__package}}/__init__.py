@@ -1,0 +1,1 @@
+"""The pipeline in dvc.yaml, and the modules that its stages share."""

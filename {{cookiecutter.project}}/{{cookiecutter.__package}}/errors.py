@@ -1,0 +1,33 @@
+"""Mistakes of the person at the terminal get one line, no traceback, and exit code 1."""
+
+import os
+import sys
+
+
+class UserError(Exception):
+    """What is wrong, where (file, key, column, row) and what to do, in one line."""
+
+
+# Import names that differ from the name to install.
+DISTRIBUTIONS = {"sklearn": "scikit-learn", "yaml": "pyyaml"}
+
+
+def report_in_one_line() -> None:
+    """Print a `UserError` or a missing package as one line; any other exception keeps its traceback."""
+    sys.excepthook = _report
+
+
+def _report(kind, error, traceback) -> None:
+    if isinstance(error, UserError):
+        print(f"error: {error}", file=sys.stderr)
+    elif isinstance(error, ModuleNotFoundError) and error.name:
+        module = error.name.partition(".")[0]
+        print(
+            f"error: the package {DISTRIBUTIONS.get(module, module)} is not installed in this environment; "
+            "run: python -m pip install -r requirements.txt",
+            file=sys.stderr,
+        )
+    elif isinstance(error, BrokenPipeError):  # the reader, such as head, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    else:
+        sys.__excepthook__(kind, error, traceback)

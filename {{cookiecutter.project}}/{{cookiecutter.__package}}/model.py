@@ -1,0 +1,167 @@
+"""Estimators by name, the preprocessing in front of them, and the model file."""
+
+import io
+import json
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import skops.io
+from sklearn.base import BaseEstimator
+from sklearn.compose import ColumnTransformer
+from sklearn.ensemble import (
+    GradientBoostingClassifier,
+    GradientBoostingRegressor,
+    HistGradientBoostingClassifier,
+    HistGradientBoostingRegressor,
+    RandomForestClassifier,
+    RandomForestRegressor,
+)
+from sklearn.impute import SimpleImputer
+from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler
+
+from .errors import UserError
+from .files import replacing
+from .params import Train
+from .schema import Schema
+
+PATH = Path("models/model.skops")
+
+
+@dataclass(frozen=True)
+class Model:
+    """What params.yaml may name in train.model: an estimator for each task that it can do."""
+
+    classification: type[BaseEstimator] | None = None
+    regression: type[BaseEstimator] | None = None
+    scaled: bool = False  # the estimator needs columns of like size
+
+
+# To add a model: an entry here, and a section of its arguments under train in params.yaml.
+MODELS = {
+    "random_forest": Model(RandomForestClassifier, RandomForestRegressor),
+    "gradient_boosting": Model(GradientBoostingClassifier, GradientBoostingRegressor),
+    "hist_gradient_boosting": Model(HistGradientBoostingClassifier, HistGradientBoostingRegressor),
+    "logistic_regression": Model(classification=LogisticRegression, scaled=True),
+    "ridge": Model(regression=Ridge, scaled=True),
+}
+
+
+def build(settings: Train, schema: Schema) -> Pipeline:
+    """The unfitted pipeline from a table's features to predictions.
+
+    Raises UserError for a model that does not exist or cannot do the task, and for arguments it does not take.
+    """
+    able = [name for name, model in MODELS.items() if getattr(model, schema.task)]
+    if settings.model not in able:
+        raise UserError(f"params.yaml: train.model: {settings.model!r}: for {schema.task}, use {', '.join(able)}")
+    model = MODELS[settings.model]
+    estimator = getattr(model, schema.task)()
+    _set(estimator, settings)
+    return Pipeline([("preprocess", _preprocess(schema, model.scaled)), ("model", estimator)])
+
+
+def _set(estimator: BaseEstimator, settings: Train) -> None:
+    """Give the estimator its section of params.yaml and the seed; it checks names, types and ranges itself."""
+    allowed = estimator.get_params()
+    for name in settings.arguments:
+        if name not in allowed:
+            where = f"params.yaml: train.{settings.model}.{name}"
+            raise UserError(f"{where}: {type(estimator).__name__} has no such argument; it has {', '.join(allowed)}")
+    seed = {"random_state": settings.seed} if "random_state" in allowed else {}
+    estimator.set_params(**seed | settings.arguments)
+    try:
+        estimator._validate_params()  # what fit would do first; it has no public name
+    except ValueError as error:
+        raise UserError(f"params.yaml: train.{settings.model}: {error}") from error
+
+
+def _preprocess(schema: Schema, scaled: bool) -> ColumnTransformer:
+    """Numbers: the median for missing ones, and a column that says so. Text: a column per category, unseen and rare
+    ones together. Dates: their parts, then as numbers."""
+    numbers = [SimpleImputer(strategy="median", add_indicator=True, keep_empty_features=True)]
+    if scaled:
+        numbers.append(StandardScaler())
+    categories = OneHotEncoder(handle_unknown="infrequent_if_exist", max_categories=30, sparse_output=False)
+    dates = FunctionTransformer(date_parts)
+    return ColumnTransformer(
+        [
+            ("number", make_pipeline(*numbers), schema.names("number")),
+            ("category", categories, schema.names("category")),
+            ("date", make_pipeline(dates, *numbers), schema.names("date")),
+        ]
+    )
+
+
+def date_parts(frame: pd.DataFrame) -> np.ndarray:
+    """Days since 1970, month, day, weekday and hour of each date: (rows, 5 x columns), missing ones NaN."""
+    parts = []
+    for name in frame:
+        moments = frame[name].dt
+        days = (frame[name] - pd.Timestamp(0)) / pd.Timedelta(days=1)
+        parts += [days, moments.month, moments.day, moments.day_of_week, moments.hour]
+    return np.column_stack([np.asarray(part, dtype=np.float64) for part in parts])
+
+
+# --- The model file: skops, never pickle ------------------------------------------------------------------------
+
+# All that a file may hold beyond the types that skops trusts by itself.
+ALLOWED = [
+    f"{__name__}.date_parts",
+    "numpy.dtype",
+    "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
+    "sklearn.tree._tree.Tree",
+]
+
+
+def save(pipeline: Pipeline, path: str | Path = PATH) -> None:
+    """Write the pipeline so that the same fit gives the same bytes."""
+    with replacing(path) as temporary:
+        temporary.write_bytes(_normalised(skops.io.dumps(pipeline)))
+
+
+def load(path: str | Path = PATH) -> Pipeline:
+    """Read a pipeline. Raises UserError for a missing or damaged file, or one with a type that is not allowed."""
+    if not Path(path).is_file():
+        raise UserError(f"{path}: there is no such model; run dvc repro, or fetch it with dvc pull")
+    try:
+        if forbidden := sorted(set(skops.io.get_untrusted_types(file=path)) - set(ALLOWED)):
+            raise UserError(f"{path}: refused: it holds {', '.join(forbidden)}; see ALLOWED in {Path(__file__).name}")
+        return skops.io.load(path, trusted=ALLOWED)
+    except (zipfile.BadZipFile, KeyError, json.JSONDecodeError) as error:
+        raise UserError(f"{path}: is damaged; run dvc repro, or fetch it with dvc checkout --force") from error
+
+
+def _normalised(file: bytes) -> bytes:
+    """Number skops's objects and members in order, in place of memory addresses, random names and the time."""
+    source = zipfile.ZipFile(io.BytesIO(file))
+    state = json.loads(source.read("schema.json"))
+    numbers: dict[Any, int] = {}
+    members: dict[str, str] = {}
+    _renumber(state, numbers, members)
+    result = io.BytesIO()
+    with zipfile.ZipFile(result, "w") as target:
+        for old, new in [*members.items(), ("schema.json", "schema.json")]:
+            content = source.read(old) if old in members else json.dumps(state).encode()
+            info = zipfile.ZipInfo(new, date_time=(1980, 1, 1, 0, 0, 0))
+            target.writestr(info, content, zipfile.ZIP_DEFLATED)
+    return result.getvalue()
+
+
+def _renumber(node: Any, numbers: dict[Any, int], members: dict[str, str]) -> None:
+    if isinstance(node, dict):
+        if "__id__" in node:
+            node["__id__"] = numbers.setdefault(node["__id__"], len(numbers))
+        if isinstance(node.get("file"), str):
+            name = Path(node["file"])
+            node["file"] = members.setdefault(node["file"], f"{len(members)}{name.suffix}")
+        for child in node.values():
+            _renumber(child, numbers, members)
+    elif isinstance(node, list):
+        for child in node:
+            _renumber(child, numbers, members)

@@ -1,0 +1,91 @@
+"""params.yaml as typed, validated objects."""
+
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from .errors import UserError
+
+PATH = Path("params.yaml")
+Seed = Field(ge=0, lt=2**32)
+
+
+class Section(BaseModel):
+    """A section of params.yaml: no key too many, no key too few, no value of another type."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+class Data(Section):
+    path: str
+    target: str | None
+    task: Literal["auto", "classification", "regression"]
+
+
+class Prepare(Section):
+    split: Literal["random", "hash", "group", "time"]
+    by: str | None
+    test_size: float = Field(gt=0, lt=1)
+    seed: int = Seed
+
+
+class Train(Section):
+    """The sections of the models are kept as they are: scikit-learn checks the arguments of its estimators."""
+
+    model_config = ConfigDict(extra="allow")
+    __pydantic_extra__: dict[str, dict[str, Any]]
+
+    model: str
+    scoring: str | None
+    folds: int = Field(ge=2)
+    learning_curve: list[float] = Field(min_length=1)
+    seed: int = Seed
+
+    @property
+    def arguments(self) -> dict[str, Any]:
+        """What the chosen model's section says. Raises UserError where there is no such section."""
+        if self.model not in self.model_extra:
+            raise UserError(
+                f"params.yaml: train.model: {self.model!r} has no section; it has {', '.join(self.model_extra)}"
+            )
+        return self.model_extra[self.model]
+
+
+class Evaluate(Section):
+    importance_repeats: int = Field(ge=1)
+    importance_rows: int = Field(ge=1)
+    seed: int = Seed
+
+
+class Params(Section):
+    data: Data
+    prepare: Prepare
+    train: Train
+    evaluate: Evaluate
+
+
+def load() -> Params:
+    """Read params.yaml in the current folder.
+
+    Raises UserError that names the key, the value and what is allowed, or the folder to run in.
+    """
+    if not PATH.exists():
+        root = Path(__file__).resolve().parents[1]
+        raise UserError(f"there is no params.yaml in {Path.cwd()}; run this in the project's root: cd {root}")
+    try:
+        return Params.model_validate(yaml.safe_load(PATH.read_text(encoding="utf-8")))
+    except yaml.YAMLError as error:
+        raise UserError(f"params.yaml: {' '.join(str(error).split())}") from error
+    except ValidationError as error:
+        raise UserError("; ".join(_describe(mistake) for mistake in error.errors())) from error
+
+
+def _describe(mistake: dict[str, Any]) -> str:
+    key = ".".join(map(str, mistake["loc"]))
+    if mistake["type"] == "extra_forbidden":
+        return f"params.yaml: {key}: there is no such key; remove or rename it"
+    if mistake["type"] == "missing":
+        return f"params.yaml: {key}: is missing; add it"
+    return f"params.yaml: {key}: {mistake['input']!r}: {mistake['msg'][0].lower()}{mistake['msg'][1:]}"

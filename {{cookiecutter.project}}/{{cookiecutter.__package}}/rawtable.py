@@ -1,0 +1,197 @@
+"""What a file of raw data is, found with the standard library alone.
+
+dataset.py reads through this module, and so do the hooks of the template, before anything is installed.
+"""
+
+import bz2
+import csv
+import difflib
+import gzip
+import io
+import lzma
+import zipfile
+import zlib
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+# Cells that mean "no value": the list that pandas has by default, said here so that the hooks agree with it.
+MISSING = frozenset({
+    "", "#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN",
+    "<NA>", "N/A", "NA", "NULL", "NaN", "None", "n/a", "nan", "null",
+})  # fmt: skip
+DELIMITERS = ",;\t|"
+CHUNK = 1 << 20
+SAMPLE = 1 << 16
+DAMAGED = (EOFError, OSError, zlib.error, lzma.LZMAError, zipfile.BadZipFile)
+
+csv.field_size_limit(2**31 - 1)  # the default refuses a cell of more than 128 KiB
+
+
+class TableError(ValueError):
+    """What is wrong with a table, and what to do, in one line that does not name the file."""
+
+
+@dataclass(frozen=True)
+class Format:
+    """How to read a table: `kind` is csv or parquet; `encoding` and `delimiter` are those of a CSV."""
+
+    kind: str
+    encoding: str = "utf-8"
+    delimiter: str = ","
+
+
+def open_bytes(path: str | Path) -> BinaryIO:
+    """Open a file that may be compressed (gzip, bz2, xz, zip, zstd), told by its first bytes and not its name.
+
+    Raises TableError for a zip that holds anything but one file, ModuleNotFoundError where zstd cannot be read.
+    """
+    with open(path, "rb") as file:
+        magic = file.read(6)
+    if magic.startswith(b"\x1f\x8b"):
+        return gzip.open(path)
+    if magic.startswith(b"BZh"):
+        return bz2.open(path)
+    if magic.startswith(b"\xfd7zXZ"):
+        return lzma.open(path)
+    if magic.startswith(b"PK\x03\x04"):
+        return _open_zip(path)
+    if magic.startswith(b"\x28\xb5\x2f\xfd"):
+        return _open_zstd(path)
+    return open(path, "rb")
+
+
+def _open_zip(path: str | Path) -> BinaryIO:
+    archive = zipfile.ZipFile(path)
+    names = [name for name in archive.namelist() if not name.endswith("/") and not name.startswith("__MACOSX")]
+    if "[Content_Types].xml" in names:
+        raise TableError("is an Excel workbook; save the sheet as CSV")
+    if len(names) != 1:
+        raise TableError(f"is a zip of {len(names)} files; give it one CSV")
+    return archive.open(names[0])
+
+
+def _open_zstd(path: str | Path) -> BinaryIO:
+    try:
+        from compression import zstd  # in the standard library from Python 3.14
+    except ModuleNotFoundError:
+        import pyarrow
+
+        return pyarrow.input_stream(str(path), compression="zstd")
+    return zstd.open(path)
+
+
+def detect(path: str | Path) -> Format:
+    """Tell Parquet from CSV, and the encoding and delimiter of a CSV.
+
+    Raises TableError for an empty, damaged or binary file.
+    """
+    with open(path, "rb") as file:
+        if file.read(4) == b"PAR1":
+            return Format("parquet")
+    try:
+        encoding = _encoding(path)
+        with open_bytes(path) as stream:
+            sample = io.TextIOWrapper(stream, encoding, newline="").read(SAMPLE)
+    except DAMAGED as error:
+        raise TableError(f"cannot be unpacked ({error}); make the file again") from error
+    if not sample.strip():
+        raise TableError("is empty; it needs a header and rows")
+    return Format("csv", encoding, _delimiter(sample))
+
+
+def _encoding(path: str | Path) -> str:
+    """The first of UTF-16 (by its mark), UTF-8, Windows-1252 and Latin-1 that decodes the whole file."""
+    with open_bytes(path) as stream:
+        start = stream.read(CHUNK)
+    if start.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return "utf-16"
+    if b"\0" in start:
+        raise TableError("is neither text nor Parquet; save the table as CSV or Parquet")
+    for encoding in ("utf-8-sig", "cp1252"):
+        try:
+            with open_bytes(path) as stream:
+                text = io.TextIOWrapper(stream, encoding)
+                while text.read(CHUNK):
+                    pass
+        except UnicodeDecodeError:
+            continue
+        return encoding
+    return "latin-1"
+
+
+def _delimiter(sample: str) -> str:
+    """The delimiter that splits most rows of the sample as it splits the header.
+
+    `csv.Sniffer` also guesses quoting and letters, and is wrong on text with commas or on one column.
+    """
+
+    def agreement(delimiter: str) -> tuple[float, int]:
+        rows = [row for row in csv.reader(io.StringIO(sample), delimiter=delimiter) if row]
+        if len(sample) == SAMPLE and len(rows) > 1:
+            rows.pop()  # cut off by the end of the sample
+        width = len(rows[0])
+        return (sum(len(row) == width for row in rows) / len(rows), width) if width > 1 else (0, 0)
+
+    return max(DELIMITERS, key=agreement)
+
+
+def read_rows(path: str | Path, form: Format) -> Iterator[list[str]]:
+    """Yield the rows of a CSV as text, the header first, blank lines left out."""
+    with open_bytes(path) as stream, io.TextIOWrapper(stream, form.encoding, newline="") as text:
+        yield from (row for row in csv.reader(text, delimiter=form.delimiter) if row)
+
+
+def column_names(header: list[str]) -> list[str]:
+    """The header without surrounding spaces, a column without a name called by its number.
+
+    Raises TableError for a name that stands twice.
+    """
+    names = [name.strip() or f"column_{number}" for number, name in enumerate(header, start=1)]
+    if repeated := [name for name, count in Counter(names).items() if count > 1]:
+        raise TableError(f"has columns of the same name ({', '.join(map(repr, repeated))}); rename them")
+    return names
+
+
+def target_column(names: list[str], target: str | None) -> str:
+    """The target, the last column where none is named.
+
+    Raises TableError for a name that is not among the columns, with those that are close to it.
+    """
+    if not target:
+        return names[-1]
+    if target in names:
+        return target
+    folded = {name.casefold(): name for name in names}
+    close = [folded[name] for name in difflib.get_close_matches(target.casefold(), folded, n=3)]
+    known = f"did you mean {' or '.join(map(repr, close))}?" if close else f"it has {_shortened(names)}"
+    raise TableError(f"has no column {target!r} to predict; {known}")
+
+
+def _shortened(names: list[str], limit: int = 12) -> str:
+    more = f" and {len(names) - limit} more" if len(names) > limit else ""
+    return ", ".join(map(repr, names[:limit])) + more
+
+
+def infer_task(target: str, values: Counter[str]) -> str:
+    """classification or regression, from the count of each value of the target, missing ones left out.
+
+    Text, two values, or a few whole numbers that recur are classes; other numbers are quantities.
+    Raises TableError where there is nothing to learn: no value, one value, or classes that never recur.
+    """
+    if not values:
+        raise TableError(f"has no value in the target column {target!r}; choose another target")
+    if len(values) == 1:
+        raise TableError(f"has one value, {next(iter(values))!r}, in the target column {target!r}; choose another")
+    rows = sum(values.values())
+    try:
+        whole = all(float(value).is_integer() for value in values)
+    except ValueError:
+        few = True
+    else:
+        few = len(values) == 2 or (whole and len(values) <= 20 and 10 * len(values) <= rows)
+    if few and max(values.values()) == 1:
+        raise TableError(f"has a different value in every row of the target column {target!r}; choose another")
+    return "classification" if few else "regression"

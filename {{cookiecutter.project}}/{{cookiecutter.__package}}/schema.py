@@ -1,0 +1,82 @@
+"""What the columns of the table are: written by prepare, read by every later stage."""
+
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+from pydantic import BaseModel, ValidationError
+
+from .errors import UserError
+from .files import replacing
+
+PATH = Path("data/prepared/schema.json")
+TRAIN = Path("data/prepared/train.parquet")
+TEST = Path("data/prepared/test.parquet")
+
+
+class Column(BaseModel):
+    """A column, as the training rows show it.
+
+    role: feature, target, key (what the split goes by, unless it is a feature too), or dropped, with the reason.
+    kind: number, category (text), or date. low and high bound a number or a date; categories are in order.
+    """
+
+    name: str
+    role: Literal["feature", "target", "key", "dropped"]
+    kind: Literal["number", "category", "date"]
+    reason: str | None = None
+    missing: float = 0.0  # share of rows
+    low: float | str | None = None
+    high: float | str | None = None
+    categories: list[str] | None = None
+
+
+class Schema(BaseModel):
+    """The table: its task, its target, the classes in order (None for regression), and its columns."""
+
+    task: Literal["classification", "regression"]
+    target: str
+    classes: list[int | str] | None
+    split: Literal["random", "hash", "group", "time"]
+    by: str | None
+    train_rows: int
+    test_rows: int
+    columns: list[Column]
+
+    def names(self, kind: str | None = None) -> list[str]:
+        """The features of a kind, or all."""
+        return [c.name for c in self.columns if c.role == "feature" and kind in (None, c.kind)]
+
+    def features(self, frame: pd.DataFrame) -> pd.DataFrame:
+        """The columns that a model reads: numbers as float64, dates as datetime64, categories as str or None."""
+        casts = {"number": _number, "category": _category, "date": pd.to_datetime}
+        columns = [c for c in self.columns if c.role == "feature"]
+        return pd.DataFrame({c.name: casts[c.kind](frame[c.name]) for c in columns}, index=frame.index)
+
+    def labels(self, frame: pd.DataFrame) -> np.ndarray:
+        """The target as a vector: float64 for regression, else int64 or str objects."""
+        target = frame[self.target]
+        if self.task == "regression":
+            return target.to_numpy(np.float64)
+        return target.to_numpy(np.int64 if pd.api.types.is_integer_dtype(target) else object)
+
+    def save(self) -> None:
+        with replacing(PATH) as temporary:
+            temporary.write_text(self.model_dump_json(indent=2, exclude_defaults=True) + "\n", encoding="utf-8")
+
+
+def load() -> Schema:
+    """Read the schema. Raises UserError where there is none, or another program's."""
+    try:
+        return Schema.model_validate_json(PATH.read_text(encoding="utf-8"))
+    except (FileNotFoundError, ValidationError) as error:
+        raise UserError(f"{PATH} is missing or damaged; run: dvc repro prepare") from error
+
+
+def _number(column: pd.Series) -> pd.Series:
+    return column.astype(np.float64).replace([np.inf, -np.inf], np.nan)
+
+
+def _category(column: pd.Series) -> pd.Series:
+    return column.astype(object).where(column.notna(), None)

@@ -1,0 +1,123 @@
+"""Which rows are held out for the test."""
+
+import numpy as np
+import pandas as pd
+
+from .errors import UserError
+from .params import Prepare
+
+FNV_OFFSET, FNV_PRIME = np.uint64(0xCBF29CE484222325), np.uint64(0x100000001B3)
+MISSING = np.uint64(0x9E3779B97F4A7C15)
+
+
+def choose_test(table: pd.DataFrame, classes: pd.Series | None, settings: Prepare) -> np.ndarray:
+    """Choose the test rows.
+
+    table: the rows as read, any types. classes: the class of each row, None for regression.
+    Returns a boolean vector, True for test, with at least one row on each side. Raises UserError otherwise.
+    """
+    if settings.split in ("group", "time") and settings.by is None:
+        raise UserError(f"params.yaml: prepare.by: null: a split by {settings.split} needs a column to go by")
+    if settings.by is not None and settings.by not in table:
+        raise UserError(f"params.yaml: prepare.by: {settings.by!r}: is not a column of the table")
+    if settings.split == "random":
+        held_out = _random(len(table), classes, settings)
+    elif settings.split == "hash":
+        held_out = hash_rows(table[[settings.by]] if settings.by else table, settings.seed) < settings.test_size
+    elif settings.split == "group":
+        held_out = _group(table[settings.by], settings)
+    else:
+        held_out = _time(table[settings.by], settings)
+    if held_out.all() or not held_out.any():
+        side = "training" if held_out.all() else "test"
+        raise UserError(f"params.yaml: prepare.test_size: {settings.test_size}: leaves no {side} rows of {len(table)}")
+    return held_out
+
+
+def _random(rows: int, classes: pd.Series | None, settings: Prepare) -> np.ndarray:
+    """The same share of each class; the last row of a class is never taken from training."""
+    classes = np.zeros(rows) if classes is None else classes.to_numpy()
+    order = pd.Series(np.random.default_rng(settings.seed).permutation(rows))
+    by_class = order.groupby(classes)
+    size = by_class.transform("size")
+    return (by_class.rank(method="first") <= np.minimum((size * settings.test_size).round(), size - 1)).to_numpy()
+
+
+def _group(column: pd.Series, settings: Prepare) -> np.ndarray:
+    """Whole groups that fit in the test's share of rows, taken in the order of their hash; the smallest if none does."""
+    place = pd.Series(hash_rows(column.to_frame(), settings.seed), column.index)
+    sizes = place.value_counts().sort_index()
+    room = settings.test_size * len(column)
+    taken = []
+    for group, size in sizes.items():
+        if size <= room:
+            taken.append(group)
+            room -= size
+    return place.isin(taken or [sizes.idxmin()]).to_numpy()
+
+
+def _time(column: pd.Series, settings: Prepare) -> np.ndarray:
+    """The latest rows; rows of one moment stay on one side."""
+    moments = parse_time(column)
+    last_of_train = max(round(len(moments) * (1 - settings.test_size)), 1) - 1
+    return (moments > moments.sort_values().iloc[last_of_train]).to_numpy()
+
+
+def parse_time(column: pd.Series) -> pd.Series:
+    """Dates, or numbers as they are. Raises UserError that names the first row that is neither."""
+    if pd.api.types.is_numeric_dtype(column) and column.notna().all():
+        return column
+    moments = pd.to_datetime(column, errors="coerce", format="ISO8601", utc=True)
+    if (wrong := moments.isna()).any():
+        row = int(np.flatnonzero(wrong)[0])
+        raise UserError(
+            f"params.yaml: prepare.by: {column.name!r}: a split by time needs a date or number in every row; "
+            f"row {row + 1} has {column.iloc[row]!r}"
+        )
+    return moments
+
+
+def hash_rows(table: pd.DataFrame, seed: int) -> np.ndarray:
+    """A number in [0, 1) per row, the same on every platform and in every version of this table.
+
+    A cell hashes by its value and not its type: 1, 1.0 and "1" are one, as the float64's bits; other text is hashed by
+    FNV-1a over its UTF-8 bytes (Fowler, Noll and Vo), and each result is mixed by the finaliser of splitmix64
+    (Steele, Lea and Flood, 2014). A row is the sum over its columns, each mixed with its name, so their order is free.
+    """
+    total = np.full(len(table), np.uint64(seed))
+    for name in table:
+        codes, values = pd.factorize(_as_written(table[name]))
+        total += _mix(np.append(_hash(values), MISSING)[codes] ^ _fnv([str(name)])[0])
+    return (_mix(total) >> np.uint64(11)) / 2.0**53
+
+
+def _as_written(column: pd.Series) -> pd.Series:
+    if pd.api.types.is_datetime64_any_dtype(column):
+        return column.dt.strftime("%Y-%m-%dT%H:%M:%S.%f")
+    return column.astype(object)
+
+
+def _hash(values: np.ndarray) -> np.ndarray:
+    numbers = pd.to_numeric(pd.Series(values, dtype=object), errors="coerce").to_numpy(np.float64) + 0.0  # no -0.0
+    hashed = numbers.view(np.uint64).copy()
+    text = np.isnan(numbers)
+    hashed[text] = _fnv([str(value) for value in values[text]])
+    return _mix(hashed)
+
+
+def _fnv(texts: list[str]) -> np.ndarray:
+    encoded = [text.encode() for text in texts]
+    length = np.array([len(text) for text in encoded], dtype=np.int64)
+    start = np.cumsum(length) - length
+    data = np.frombuffer(b"".join(encoded), np.uint8).astype(np.uint64)
+    hashed = np.full(len(texts), FNV_OFFSET)
+    for position in range(length.max(initial=0)):
+        longer = np.flatnonzero(length > position)
+        hashed[longer] = (hashed[longer] ^ data[start[longer] + position]) * FNV_PRIME
+    return hashed
+
+
+def _mix(value: np.ndarray) -> np.ndarray:
+    value = (value ^ (value >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    value = (value ^ (value >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return value ^ (value >> np.uint64(31))

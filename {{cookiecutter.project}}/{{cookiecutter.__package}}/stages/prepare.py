@@ -1,0 +1,95 @@
+"""prepare: check and clean the raw table, split it into train and test, describe it in a schema."""
+
+import hashlib
+from pathlib import Path
+
+import pandas as pd
+
+from .. import dataset, params, schema
+from ..errors import UserError
+from ..files import replacing, write_json
+from ..schema import Schema
+from ..split import choose_test, parse_time
+
+RESULTS = Path("results/prepare")
+
+
+def main() -> None:
+    settings = params.load()
+    raw = dataset.read(settings.data.path)
+    print(f"read {len(raw)} rows and {raw.shape[1]} columns from {settings.data.path}")
+    cleaned = dataset.clean(raw, settings.data.target, settings.data.task)
+    print(f"dropped {cleaned.duplicates} duplicate rows and {cleaned.without_target} with no {cleaned.target!r}")
+
+    train, test, found = divide(cleaned, settings.prepare)
+    for name, rows in ((schema.TRAIN, train), (schema.TEST, test)):
+        with replacing(name) as temporary:
+            rows.to_parquet(temporary, index=False)
+    found.save()
+    write_json(RESULTS / "data.json", data_version(settings.data.path, found))
+    write_json(RESULTS / "metrics.json", metrics(raw, cleaned, train, test, found))
+    for column in found.columns:
+        if column.role == "dropped":
+            print(f"left out {column.name!r}: {column.reason}")
+    print(f"{found.task} of {found.target!r} from {len(found.names())} columns")
+    print(f"split into {len(train)} train and {len(test)} test rows ({found.split})")
+
+
+def divide(cleaned: dataset.Cleaned, settings: params.Prepare) -> tuple[pd.DataFrame, pd.DataFrame, Schema]:
+    """Split the rows, learn the schema from the training rows, and keep the columns that it uses."""
+    table, target, task = cleaned.table, cleaned.target, cleaned.task
+    classes = table[target] if task == "classification" else None
+    held_out = choose_test(table, classes, settings)
+    if settings.split == "time":  # in order, for cross-validation that never looks ahead
+        order = parse_time(table[settings.by]).argsort(kind="stable")
+        table, held_out = table.iloc[order], held_out[order]
+    typed = dataset.typed(table, target)
+    train, test = typed[~held_out], typed[held_out]
+    if task == "classification" and train[target].nunique() < 2:
+        raise UserError(f"only one class of {target!r} is left in training; choose another prepare.split or target")
+
+    found = Schema(
+        task=task,
+        target=target,
+        classes=sorted(train[target].unique().tolist()) if classes is not None else None,
+        split=settings.split,
+        by=settings.by,
+        train_rows=len(train),
+        test_rows=len(test),
+        columns=dataset.describe(train, target, settings.by if settings.split in ("hash", "group") else None),
+    )
+    if not found.names():
+        raise UserError(f"no column is left to predict {target!r} from; see the lines above")
+    kept = [column.name for column in found.columns if column.role != "dropped"]
+    return train[kept], test[kept], found
+
+
+def data_version(path: str, found: Schema) -> dict[str, object]:
+    """Which data this is: the raw file and its MD5, as its .dvc file has it."""
+    with open(path, "rb") as file:
+        md5 = hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
+    return {"file": path, "md5": md5, "target": found.target, "task": found.task}
+
+
+def metrics(
+    raw: pd.DataFrame, cleaned: dataset.Cleaned, train: pd.DataFrame, test: pd.DataFrame, found: Schema
+) -> dict[str, object]:
+    """Counts of rows and columns, share of missing cells, share of each class (of all rows with a target)."""
+    result = {
+        "rows": len(raw),
+        "columns": raw.shape[1],
+        "duplicate_rows": cleaned.duplicates,
+        "rows_without_target": cleaned.without_target,
+        "train_rows": len(train),
+        "test_rows": len(test),
+        "features": len(found.names()),
+        "missing_share": round(float(raw.isna().to_numpy().mean()), 6),
+    }
+    if found.task == "classification":
+        shares = cleaned.table[found.target].value_counts(normalize=True).sort_index()
+        result["class_share"] = {str(label): round(share, 6) for label, share in shares.items()}
+    return result
+
+
+if __name__ == "__main__":
+    main()

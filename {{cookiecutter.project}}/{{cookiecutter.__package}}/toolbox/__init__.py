@@ -1,0 +1,1 @@
+"""Commands on top of the pipeline: `python -m <package> COMMAND`. The stages never import them."""

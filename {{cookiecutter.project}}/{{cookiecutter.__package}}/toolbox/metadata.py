@@ -1,0 +1,74 @@
+"""metadata: the five kinds of facts about a result: experiment, environment, data, model and evaluation.
+
+The last four are files that the stages write. The first comes from Git and DVC when it is asked for: a file that held
+the time or the commit would differ in every run.
+"""
+
+import json
+import subprocess
+from typing import Any
+
+import dvc.api
+from dvc.exceptions import DvcException
+from dvc.repo import Repo
+from dvc.scm import RevError, resolve_rev
+
+from ..errors import UserError
+
+FILES = {
+    "environment": ["results/train/environment.json"],
+    "data": ["results/prepare/data.json", "results/prepare/metrics.json"],
+    "model": ["results/train/model.json"],
+    "evaluation": ["results/train/metrics.json", "results/evaluate/metrics.json"],
+}
+
+
+def run(rev: str | None, as_json: bool) -> None:
+    """Print the facts about a revision or an experiment, or about the workspace."""
+    facts = collect(rev)
+    if as_json:
+        print(json.dumps(facts, indent=2, ensure_ascii=False))
+        return
+    for kind, values in facts.items():
+        print(kind)
+        for name, value in _flat(values):
+            print(f"  {name:<34} {value}")
+
+
+def collect(rev: str | None) -> dict[str, dict[str, Any]]:
+    """The facts by kind. Raises UserError for an unknown revision, or one in which the pipeline never ran."""
+    facts = {"experiment": experiment(rev)}
+    for kind, paths in FILES.items():
+        facts[kind] = {}
+        for path in paths:
+            try:
+                facts[kind] |= json.loads(dvc.api.read(path, rev=rev))
+            except (FileNotFoundError, DvcException) as error:
+                raise UserError(f"{path} is not in {rev or 'the workspace'}; run: dvc repro") from error
+    return facts
+
+
+def experiment(rev: str | None) -> dict[str, Any]:
+    """Name, commit, time and author of a revision; whether the workspace has changes that are in no commit."""
+    with Repo() as repo:
+        try:
+            commit = resolve_rev(repo.scm, rev or "HEAD")
+        except RevError as error:
+            raise UserError(
+                f"there is no revision or experiment {rev!r}; dvc exp list -A and git log have their names"
+            ) from error
+    time, author, subject = _git("show", "-s", "--format=%aI%n%an <%ae>%n%s", commit).splitlines()
+    names = _git("for-each-ref", "refs/exps", f"--points-at={commit}", "--format=%(refname:lstrip=4)").split()
+    dirty = rev is None and bool(_git("status", "--porcelain"))
+    return {"name": names[0] if names else subject, "commit": commit, "time": time, "author": author, "dirty": dirty}
+
+
+def _git(*arguments: str) -> str:
+    return subprocess.run(["git", *arguments], check=True, capture_output=True, text=True, encoding="utf-8").stdout
+
+
+def _flat(values: dict[str, Any], prefix: str = "") -> list[tuple[str, Any]]:
+    pairs = []
+    for name, value in values.items():
+        pairs += _flat(value, f"{prefix}{name}.") if isinstance(value, dict) else [(prefix + name, value)]
+    return pairs
