@@ -17,7 +17,7 @@ SAMPLE = TEMPLATE / "{{cookiecutter.project}}" / "_generate" / "sample" / "pengu
 
 def literal(text: str) -> str:
     """A template that renders to `text`: cookiecutter renders what it is given on its command line."""
-    return text if re.fullmatch(r"[\w ./-]*", text, re.ASCII) else f"{{{{ {ascii(text)} }}}}"
+    return text if re.fullmatch(r"[\w ./-]*", text, re.ASCII) else f"{{{{ {text!a} }}}}"
 
 
 @dataclass(frozen=True)
