@@ -1,0 +1,323 @@
+"""Generated projects at work: DVC for real, on real data."""
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import yaml
+from conftest import SAMPLE, BakedProject, run
+
+pytestmark = pytest.mark.slow
+
+QUICK = ("-S", "train.learning_curve=[1.0]", "-S", "train.folds=2", "-S", "evaluate.importance_repeats=1")
+
+
+def stages_run(output: str) -> list[str]:
+    return re.findall(r"Running stage '(\w+)'", output)
+
+
+def experiments(project: BakedProject) -> dict[str, dict]:
+    """The data of each experiment by its name."""
+    (baseline,) = (c for c in json.loads(project.dvc("exp", "show", "--json")) if c["name"] == "main")
+    return {e["revs"][0]["name"]: e["revs"][0]["data"] for e in baseline["experiments"] or []}
+
+
+def test_the_first_repro_fills_results_and_a_second_does_nothing(finished):
+    train, test = finished.json("results/train/metrics.json"), finished.json("results/evaluate/metrics.json")
+    assert 0.85 < train["cv_mean"] < 0.95
+    assert 0 < train["cv_std"] < 0.1
+    assert 0.85 < test["accuracy"] < 1
+    assert test["overfit_gap"] == pytest.approx(train["train_accuracy"] - test["accuracy"])
+    assert {"precision", "recall", "f1", "roc_auc", "log_loss"} <= test.keys()
+    output = finished.dvc("repro")
+    assert stages_run(output) == []
+    assert "Data and pipelines are up to date." in output
+    assert finished.run("git", "status", "--porcelain") == ""
+
+
+def test_the_five_kinds_of_metadata(finished):
+    data, counts = finished.json("results/prepare/data.json"), finished.json("results/prepare/metrics.json")
+    assert data["md5"] == yaml.safe_load(finished.read("data/raw/penguins.csv.dvc"))["outs"][0]["md5"]
+    assert counts["rows"] == 344
+    assert counts["rows_without_target"] == 11
+    assert counts["class_share"]["female"] == pytest.approx(165 / 333, abs=1e-6)
+    environment = finished.json("results/train/environment.json")
+    assert environment["python"] == ".".join(map(str, sys.version_info[:3]))
+    assert finished.json("results/train/model.json")["parameters"]["n_estimators"] == 100
+    shown = json.loads(finished.run(sys.executable, "-m", "penguins", "metadata", "--json"))
+    assert list(shown) == ["experiment", "environment", "data", "model", "evaluation"]
+    assert shown["experiment"]["commit"] == finished.run("git", "rev-parse", "HEAD").strip()
+    assert shown["experiment"]["author"] == "Test <test@localhost>"
+    assert shown["experiment"]["dirty"] is False
+
+
+def test_metadata_of_an_unknown_revision(finished):
+    output = finished.run(sys.executable, "-m", "penguins", "metadata", "nope", code=1)
+    assert output == "error: there is no revision or experiment 'nope'; dvc exp list -A and git log have their names\n"
+
+
+def test_commands_give_something_to_look_at_and_no_warning(finished):
+    shown = [
+        finished.dvc("dag"),
+        finished.dvc("metrics", "show"),
+        finished.dvc("exp", "show", "--only-changed", "--no-pager"),
+        finished.dvc("plots", "show", "-o", str(finished.path.parent / "plots")),
+        finished.dvc("status"),
+    ]
+    for text, wanted in zip(shown, ("evaluate", "accuracy", "workspace", "index.html", "up to date"), strict=True):
+        assert wanted in text
+        assert not re.search("warning|error|failed", text, re.IGNORECASE), text
+
+
+def test_an_experiment_changes_what_it_should_and_runs_what_it_must(project):
+    output = project.dvc("exp", "run", "--name", "fewer", "-S", "train.random_forest.n_estimators=7", *QUICK)
+    assert stages_run(output) == ["train", "evaluate"]
+    output = project.dvc("exp", "run", "--name", "other", "-S", "train.model=logistic_regression")
+    assert stages_run(output) == ["train", "evaluate"]
+    output = project.dvc("exp", "run", "--name", "importance", "-S", "evaluate.importance_repeats=2")
+    assert stages_run(output) == ["evaluate"]
+    output = project.dvc("exp", "run", "--name", "unused", "-S", "train.gradient_boosting.learning_rate=0.3")
+    assert stages_run(output) == []
+
+    found = experiments(project)
+    assert found.keys() == {"fewer", "other", "importance", "unused"}
+    cv_mean = {name: data["metrics"]["results/train/metrics.json"]["data"]["cv_mean"] for name, data in found.items()}
+    assert cv_mean["fewer"] != cv_mean["other"] == cv_mean["importance"]
+    shown = json.loads(project.run(sys.executable, "-m", "penguins", "metadata", "other", "--json"))
+    assert shown["experiment"]["name"] == "other"
+    assert shown["model"]["class"].endswith("LogisticRegression")
+
+
+def test_run_cache_restores_a_result_that_was_had_before(project):
+    project.dvc("exp", "run", "-S", "train.random_forest.n_estimators=7", *QUICK)
+    project.run("git", "checkout", "params.yaml")
+    output = project.dvc("repro")
+    assert output.count("is cached - skipping run") == 2
+    assert project.run("git", "status", "--porcelain") == ""
+
+
+def test_push_wipe_pull_restores(project):
+    before = {path: path.read_bytes() for path in project.path.rglob("*/*.*") if wiped(path, project)}
+    assert len(before) == 5
+    project.dvc("push")
+    shutil.rmtree(project.path / ".dvc/cache")
+    for path in before:
+        path.unlink()
+    project.dvc("pull")
+    assert {path: path.read_bytes() for path in before} == before
+    assert stages_run(project.dvc("repro")) == []
+
+
+def wiped(path: Path, project: BakedProject) -> bool:
+    """What DVC and not Git keeps."""
+    name = path.relative_to(project.path).as_posix()
+    return name.startswith(("data/prepared/", "models/")) or name == "data/raw/penguins.csv"
+
+
+def test_no_output_that_dvc_caches_is_in_git(finished):
+    pipeline = yaml.safe_load(finished.read("dvc.yaml"))
+    outs = {out for stage in pipeline["stages"].values() for out in stage["outs"] if isinstance(out, str)}
+    tracked = set(finished.run("git", "ls-files").split())
+    assert len(outs) == 4
+    assert not (outs | {"data/raw/penguins.csv"}) & tracked
+    assert "results/evaluate/metrics.json" in tracked
+
+
+def test_two_clones_in_two_folders_give_the_same_bytes(project, tmp_path):
+    project.dvc("push")
+    locks = []
+    for folder in ("a", "b/deeper still"):
+        clone = tmp_path / "copy" / folder
+        run("git", "clone", "-q", str(project.path), str(clone), cwd=tmp_path)
+        there = BakedProject(clone, "")
+        run("git", "-C", str(clone), "config", "user.name", "x", cwd=tmp_path)
+        there.dvc("remote", "modify", "--local", "storage", "url", str(tmp_path / "copy" / "penguins-remote"))
+        there.dvc("pull", "data/raw/penguins.csv.dvc")
+        there.dvc("repro", "--force", "--no-run-cache")
+        locks.append((clone / "dvc.lock").read_bytes())
+    assert locks[0] == locks[1] == (project.path / "dvc.lock").read_bytes()
+
+
+def test_the_generated_tests_pass(finished):
+    assert " passed" in finished.run(sys.executable, "-m", "pytest", "-q")
+
+
+def test_experiments_right_after_generation_with_spaces_and_unicode_in_the_path(bake, tmp_path):
+    project = bake(tmp_path / "my données 😀")
+    assert stages_run(project.dvc("exp", "run", "--name", "first", *QUICK)) == ["prepare", "train", "evaluate"]
+    assert "first" in experiments(project)
+
+
+def test_a_project_inside_another_git_repository(bake, tmp_path):
+    run("git", "init", "-q", "-b", "main", cwd=tmp_path)
+    project = bake()
+    project.commit("Add penguins")
+    assert stages_run(project.dvc("exp", "run", *QUICK)) == ["prepare", "train", "evaluate"]
+
+
+def test_a_queue_and_a_temporary_run_find_all_files(project):
+    project.dvc("exp", "run", "--temp", "--name", "apart", "-S", "train.random_forest.n_estimators=7", *QUICK)
+    assert "apart" in experiments(project)
+    assert project.run("git", "status", "--porcelain") == ""
+
+
+def regression_table(folder: Path) -> Path:
+    table = pd.read_csv(SAMPLE).assign(seen=pd.date_range("2008-01-01", periods=344).astype(str))
+    table.to_csv(folder / "mass.tsv", sep="\t", index=False, encoding="utf-16")
+    return folder / "mass.tsv"
+
+
+@pytest.mark.parametrize("form", ["tsv", "parquet"])
+def test_regression_on_the_users_own_table(bake, tmp_path, form):
+    path = regression_table(tmp_path)
+    if form == "parquet":
+        table = pd.read_csv(path, sep="\t", encoding="utf-16", parse_dates=["seen"])
+        path = path.with_suffix(".parquet")
+        table.astype({"species": "category"}).to_parquet(path)
+    project = bake(data_path=path.name, target="body_mass_g")
+    project.dvc("repro", "-q")
+    assert project.json("results/evaluate/metrics.json")["r2"] > 0.7
+    assert {c["name"]: c["kind"] for c in project.json("data/prepared/schema.json")["columns"]}["seen"] == "date"
+    assert not re.search("warning|error|failed", project.dvc("plots", "show"), re.IGNORECASE)
+    assert len(project.json("results/evaluate/plots/custom/residuals.json")) == 68
+
+
+def test_the_task_can_be_changed_afterwards(project):
+    project.dvc("exp", "run", "-q", "-S", "data.target=body_mass_g", "-S", "data.task=regression", *QUICK)
+    assert "rmse" in project.json("results/evaluate/metrics.json")
+    assert not re.search("warning|error|failed", project.dvc("plots", "show"), re.IGNORECASE)
+
+
+# --- Mistakes ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("parameter", "message"),
+    [
+        ("prepare.test_size=2", "error: params.yaml: prepare.test_size: 2: input should be less than 1"),
+        ("train.folds=two", "error: params.yaml: train.folds: 'two': input should be a valid integer"),
+        (
+            "train.model=forest",
+            "error: params.yaml: train.model: 'forest': for classification, use random_forest, grad",
+        ),
+        (
+            "train.random_forest.max_depth=-1",
+            "'max_depth' parameter of RandomForestClassifier must be an int in the range",
+        ),
+        ("data.target=sexx", "has no column 'sexx' to predict; did you mean 'sex'?"),
+    ],
+)
+def test_a_wrong_value_gives_one_line(project, parameter, message):
+    """A model without a section is told by DVC itself, before a stage runs."""
+    if parameter == "train.model=forest":
+        text = project.read("params.yaml").replace("  random_forest:", "  forest: {}\n  random_forest:")
+        (project.path / "params.yaml").write_text(text, encoding="utf-8")
+    output = project.dvc("exp", "run", "-S", parameter, code=255)
+    (line,) = re.findall("^error: .*$", output, re.MULTILINE)
+    assert message in line
+    assert "Traceback" not in output
+
+
+def test_a_failing_stage_leaves_the_last_results_to_restore(project):
+    before = (project.path / "models/model.skops").read_bytes()
+    project.dvc("exp", "run", "-S", "train.random_forest.max_depth=-1", code=255)
+    project.run("git", "checkout", "params.yaml")
+    project.dvc("repro")
+    assert (project.path / "models/model.skops").read_bytes() == before
+    assert project.run("git", "status", "--porcelain") == ""
+
+
+@pytest.mark.parametrize(("module", "package"), [("skops", "skops"), ("sklearn", "scikit-learn"), ("pandas", "pandas")])
+def test_a_missing_package_gives_one_line(finished, tmp_path, module, package):
+    (tmp_path / "sitecustomize.py").write_text(f"import sys\nsys.modules['{module}'] = None\n")
+    output = finished.stage("train", code=1, PYTHONPATH=str(tmp_path))
+    assert output == (
+        f"error: the package {package} is not installed in this environment; "
+        "run: python -m pip install -r requirements.txt\n"
+    )
+
+
+def test_a_stage_outside_the_root_gives_one_line(finished, tmp_path):
+    command = (sys.executable, "-m", "penguins.stages.prepare")
+    output = run(*command, cwd=tmp_path, code=1, PYTHONPATH=str(finished.path))
+    assert output.startswith("error: there is no params.yaml in")
+    assert output.endswith(f"run this in the project's root: cd {finished.path}\n")
+
+
+def test_every_import_is_a_declared_dependency(finished):
+    """The environment that pyproject.toml names is enough."""
+    imported = finished.run(
+        sys.executable,
+        "-c",
+        "import ast, pathlib, sys\n"
+        "trees = [ast.parse(p.read_text()) for p in pathlib.Path('penguins').rglob('*.py')]\n"
+        "nodes = [n for t in trees for n in ast.walk(t)]\n"
+        "names = {a.name for n in nodes if isinstance(n, ast.Import) for a in n.names}\n"
+        "names |= {n.module for n in nodes if isinstance(n, ast.ImportFrom) and not n.level}\n"
+        "print(*{n.partition('.')[0] for n in names} - sys.stdlib_module_names - {'compression'})",
+    )
+    declared = set(re.findall(r'^    "([a-z-]+)>=', finished.read("pyproject.toml"), re.MULTILINE))
+    names = {"sklearn": "scikit-learn", "yaml": "pyyaml"}
+    assert {names.get(name, name) for name in imported.split()} == declared
+
+
+# --- Pages and updates ------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="session")
+def chromium():
+    names = ("chromium", "chromium-browser", "google-chrome", "chrome")
+    found = next(filter(None, map(shutil.which, names)), None)
+    if found is None:
+        pytest.skip("no Chromium on this machine: apt-get install chromium")
+    return found
+
+
+@pytest.mark.parametrize("task", ["classification", "regression"])
+def test_the_plots_page_draws_with_the_network_off(project, chromium, tmp_path, task):
+    if task == "regression":
+        project.dvc("exp", "run", "-q", "-S", "data.target=body_mass_g", "-S", "data.task=regression", *QUICK)
+    project.dvc("plots", "show", "-o", str(tmp_path / "page"))
+    options = "--headless --no-sandbox --disable-gpu --no-first-run --disable-background-networking --disable-sync"
+    options += " --disable-component-update --enable-logging=stderr --host-resolver-rules=MAP\t*\t~NOTFOUND"
+    page = tmp_path / "page" / "index.html"
+    command = [chromium, *(option.replace("\t", " ") for option in options.split(" "))]
+    command += [f"--user-data-dir={tmp_path / 'profile'}", "--virtual-time-budget=10000", "--dump-dom", page.as_uri()]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=120)
+    assert done.stdout.count('<svg class="marks"') == (7 if task == "classification" else 5)
+    assert "src=" not in page.read_text(encoding="utf-8").partition("<body>")[2]
+    assert not re.findall(r"CONSOLE.*(?:Error|error|Warn).*", done.stderr)
+
+
+def test_cruft_creates_and_updates(tmp_path):
+    """A template made better reaches a project that was generated before, and leaves its work alone."""
+    from conftest import TEMPLATE
+
+    template, folder = tmp_path / "template", tmp_path / "work"
+    ignored = shutil.ignore_patterns(".git", ".venv", ".*_cache", "__pycache__", ".hypothesis")
+    shutil.copytree(TEMPLATE, template, ignore=ignored)
+    for command in (("init", "-q"), ("add", "-A"), ("commit", "-q", "-m", "v1")):
+        run("git", *command, cwd=template)
+    folder.mkdir()
+    shutil.copy(SAMPLE, folder / "mine.csv")
+    cruft = (sys.executable, "-m", "cruft")
+    answers = json.dumps({"data_path": "mine.csv", "target": "species"})
+    run(*cruft, "create", str(template), "--no-input", "--extra-context", answers, cwd=folder)
+    project = BakedProject(folder / "penguins", "")
+    assert yaml.safe_load(project.read("params.yaml"))["data"]["target"] == "species"
+    (project.path / "params.yaml").write_text(project.read("params.yaml").replace("folds: 5", "folds: 3"))
+    project.commit("Work")
+
+    readme = template / "{{cookiecutter.project}}" / "README.md"
+    readme.write_text(readme.read_text() + "\nA better template.\n")
+    run("git", "commit", "-q", "-a", "-m", "v2", cwd=template)
+    project.run(*cruft, "update", "--skip-apply-ask")
+    assert project.read("README.md").endswith("A better template.\n")
+    changed = project.run("git", "status", "--porcelain").split()
+    assert set(changed) == {"M", ".cruft.json", "README.md"}
+    assert len(project.run("git", "log", "--format=%s").splitlines()) == 2
