@@ -95,7 +95,10 @@ def commit() -> str:
         if done.returncode:
             return f"git {step[0]} failed ({done.stderr.strip()}); run git init, git add -A and git commit by hand."
     if identity:
-        return f"Git knows no user.name and user.email: the first commit is by {name} <nobody@localhost>."
+        return (
+            f"Git knows no user.name and user.email; the first commit is by {name} <nobody@localhost>. DVC experiments "
+            'need them: git config --global user.name "..." && git config --global user.email "..."'
+        )
     return ""
 
 

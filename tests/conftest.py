@@ -72,7 +72,7 @@ def run(*command: str, cwd: Path, code: int = 0, **variables: str) -> str:
 def own_home(tmp_path_factory):
     """No setting of this user counts: not Git's, not DVC's, not cookiecutter's."""
     home = tmp_path_factory.mktemp("home")
-    git = home / "gitconfig"
+    git = home / ".gitconfig"  # which DVC's own Git reads from HOME
     git.write_text('[user]\n  name = Test\n  email = test@localhost\n[protocol "file"]\n  allow = always\n')
     with pytest.MonkeyPatch.context() as patch:
         for name in [name for name in os.environ if name.startswith(("GIT_", "DVC_", "COOKIECUTTER_"))]:

@@ -417,7 +417,7 @@ def test_answers_typed_at_the_prompts(tmp_path):
     """Each question answered with Enter, but for the name, which holds what cookiecutter renders on a command line."""
     command = [sys.executable, "-m", "cookiecutter", str(TEMPLATE)]
     done = subprocess.run(
-        command, input="A {{ b }} c\n\n\n\n\n\n\n\n\n\n", cwd=tmp_path, env={**os.environ, "PWD": str(tmp_path)},
+        command, check=False, input="A {{ b }} c\n\n\n\n\n\n\n\n\n\n", cwd=tmp_path, env={**os.environ, "PWD": str(tmp_path)},
         capture_output=True, text=True,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr

@@ -41,16 +41,16 @@ def test_the_first_repro_fills_results_and_a_second_does_nothing(finished):
 
 
 def test_the_five_kinds_of_metadata(finished):
-    data, counts = finished.json("results/prepare/data.json"), finished.json("results/prepare/metrics.json")
-    assert data["md5"] == yaml.safe_load(finished.read("data/raw/penguins.csv.dvc"))["outs"][0]["md5"]
+    counts = finished.json("results/prepare/metrics.json")
     assert counts["rows"] == 344
     assert counts["rows_without_target"] == 11
     assert counts["class_share"]["female"] == pytest.approx(165 / 333, abs=1e-6)
-    environment = finished.json("results/train/environment.json")
+    environment = finished.json("models/environment.json")
     assert environment["python"] == ".".join(map(str, sys.version_info[:3]))
-    assert finished.json("results/train/model.json")["parameters"]["n_estimators"] == 100
+    assert finished.json("models/model.json")["parameters"]["n_estimators"] == 100
     shown = json.loads(finished.run(sys.executable, "-m", "penguins", "metadata", "--json"))
     assert list(shown) == ["experiment", "environment", "data", "model", "evaluation"]
+    assert shown["data"]["md5"] == yaml.safe_load(finished.read("data/raw/penguins.csv.dvc"))["outs"][0]["md5"]
     assert shown["experiment"]["commit"] == finished.run("git", "rev-parse", "HEAD").strip()
     assert shown["experiment"]["author"] == "Test <test@localhost>"
     assert shown["experiment"]["dirty"] is False
@@ -102,8 +102,8 @@ def test_run_cache_restores_a_result_that_was_had_before(project):
 
 
 def test_push_wipe_pull_restores(project):
-    before = {path: path.read_bytes() for path in project.path.rglob("*/*.*") if wiped(path, project)}
-    assert len(before) == 5
+    before = {path: path.read_bytes() for path in project.path.glob("[a-z]*/**/*.*") if wiped(path, project)}
+    assert {path.name for path in before} > {"penguins.csv", "train.parquet", "model.skops", "roc.json", "cv_mean.tsv"}
     project.dvc("push")
     shutil.rmtree(project.path / ".dvc/cache")
     for path in before:
@@ -116,15 +116,15 @@ def test_push_wipe_pull_restores(project):
 def wiped(path: Path, project: BakedProject) -> bool:
     """What DVC and not Git keeps."""
     name = path.relative_to(project.path).as_posix()
-    return name.startswith(("data/prepared/", "models/")) or name == "data/raw/penguins.csv"
+    return name.startswith(("data/prepared/", "models/")) or "/plots/" in name or name == "data/raw/penguins.csv"
 
 
 def test_no_output_that_dvc_caches_is_in_git(finished):
     pipeline = yaml.safe_load(finished.read("dvc.yaml"))
     outs = {out for stage in pipeline["stages"].values() for out in stage["outs"] if isinstance(out, str)}
     tracked = set(finished.run("git", "ls-files").split())
-    assert len(outs) == 4
-    assert not (outs | {"data/raw/penguins.csv"}) & tracked
+    assert len(outs) == 9
+    assert not [name for name in tracked if name.startswith((*outs, "data/raw/penguins.csv")) and name[-4:] != ".dvc"]
     assert "results/evaluate/metrics.json" in tracked
 
 
@@ -202,8 +202,8 @@ def test_the_task_can_be_changed_afterwards(project):
         ("prepare.test_size=2", "error: params.yaml: prepare.test_size: 2: input should be less than 1"),
         ("train.folds=two", "error: params.yaml: train.folds: 'two': input should be a valid integer"),
         (
-            "train.model=forest",
-            "error: params.yaml: train.model: 'forest': for classification, use random_forest, grad",
+            "train.model=ridge",
+            "error: params.yaml: train.model: 'ridge': for classification, use random_forest, grad",
         ),
         (
             "train.random_forest.max_depth=-1",
@@ -213,10 +213,6 @@ def test_the_task_can_be_changed_afterwards(project):
     ],
 )
 def test_a_wrong_value_gives_one_line(project, parameter, message):
-    """A model without a section is told by DVC itself, before a stage runs."""
-    if parameter == "train.model=forest":
-        text = project.read("params.yaml").replace("  random_forest:", "  forest: {}\n  random_forest:")
-        (project.path / "params.yaml").write_text(text, encoding="utf-8")
     output = project.dvc("exp", "run", "-S", parameter, code=255)
     (line,) = re.findall("^error: .*$", output, re.MULTILINE)
     assert message in line
@@ -289,9 +285,9 @@ def test_the_plots_page_draws_with_the_network_off(project, chromium, tmp_path, 
     command = [chromium, *(option.replace("\t", " ") for option in options.split(" "))]
     command += [f"--user-data-dir={tmp_path / 'profile'}", "--virtual-time-budget=10000", "--dump-dom", page.as_uri()]
     done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=120)
-    assert done.stdout.count('<svg class="marks"') == (7 if task == "classification" else 5)
+    assert done.stdout.count('class="marks"') == (7 if task == "classification" else 5)
     assert "src=" not in page.read_text(encoding="utf-8").partition("<body>")[2]
-    assert not re.findall(r"CONSOLE.*(?:Error|error|Warn).*", done.stderr)
+    assert not re.findall(r"CONSOLE.*(?:[Ee]rror|ERROR).*", done.stderr)
 
 
 def test_cruft_creates_and_updates(tmp_path):

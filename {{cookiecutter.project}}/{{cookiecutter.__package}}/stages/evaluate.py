@@ -29,7 +29,6 @@ PLOTS = {
 CURVES = 8  # classes, the most frequent ones
 POINTS = 200  # of a curve
 DOTS = 1000  # of a scatter plot
-SAMPLE = 20  # rows of predictions.csv
 
 
 def main() -> None:
@@ -53,7 +52,7 @@ def main() -> None:
         points = draw(pipeline, features, labels)
         for name, (x, y) in {**PLOTS["classification"], **PLOTS["regression"]}.items():
             live.log_plot(name, points.get(name, []), x=x, y=y)
-    save_sample(pipeline, features, labels)
+    save_predictions(pipeline, features, labels)
     print(", ".join(f"{name} {value:.3f}" for name, value in scores.items()))
 
 
@@ -110,11 +109,11 @@ def number_plots(pipeline: Pipeline, features: pd.DataFrame, labels: np.ndarray)
     return {name: points[list(axes)].to_dict("records") for name, axes in PLOTS["regression"].items()}
 
 
-def save_sample(pipeline: Pipeline, features: pd.DataFrame, labels: np.ndarray) -> None:
-    """Write the first test rows with what the model says of them, to look at."""
-    rows = features[:SAMPLE].assign(actual=labels[:SAMPLE], predicted=pipeline.predict(features[:SAMPLE]))
-    if hasattr(pipeline, "classes_"):
-        rows["probability"] = pipeline.predict_proba(features[:SAMPLE]).max(axis=1)
+def save_predictions(pipeline: Pipeline, features: pd.DataFrame, labels: np.ndarray) -> None:
+    """Write every test row with its prediction, and the probability of the predicted class, to look into errors."""
+    rows = features.assign(actual=labels, predicted=pipeline.predict(features))
+    if hasattr(pipeline, "predict_proba"):
+        rows["probability"] = pipeline.predict_proba(features).max(axis=1)
     with replacing(RESULTS / "predictions.csv") as temporary:
         rows.to_csv(temporary, index=False, lineterminator="\n")
 

@@ -1,6 +1,5 @@
 """prepare: check and clean the raw table, split it into train and test, describe it in a schema."""
 
-import hashlib
 from pathlib import Path
 
 import pandas as pd
@@ -11,7 +10,7 @@ from ..files import replacing, write_json
 from ..schema import Schema
 from ..split import choose_test, parse_time
 
-RESULTS = Path("results/prepare")
+METRICS = Path("results/prepare/metrics.json")
 
 
 def main() -> None:
@@ -26,8 +25,7 @@ def main() -> None:
         with replacing(name) as temporary:
             rows.to_parquet(temporary, index=False)
     found.save()
-    write_json(RESULTS / "data.json", data_version(settings.data.path, found))
-    write_json(RESULTS / "metrics.json", metrics(raw, cleaned, train, test, found))
+    write_json(METRICS, metrics(raw, cleaned, train, test, found))
     for column in found.columns:
         if column.role == "dropped":
             print(f"left out {column.name!r}: {column.reason}")
@@ -62,13 +60,6 @@ def divide(cleaned: dataset.Cleaned, settings: params.Prepare) -> tuple[pd.DataF
         raise UserError(f"no column is left to predict {target!r} from; see the lines above")
     kept = [column.name for column in found.columns if column.role != "dropped"]
     return train[kept], test[kept], found
-
-
-def data_version(path: str, found: Schema) -> dict[str, object]:
-    """Which data this is: the raw file and its MD5, as its .dvc file has it."""
-    with open(path, "rb") as file:
-        md5 = hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
-    return {"file": path, "md5": md5, "target": found.target, "task": found.task}
 
 
 def metrics(

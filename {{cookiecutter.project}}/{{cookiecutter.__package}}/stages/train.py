@@ -49,8 +49,8 @@ def main() -> None:
         live.log_metric(f"train_{main_metric}", scores_of_train[main_metric], plot=False)
 
     model.save(pipeline)
-    write_json(RESULTS / "model.json", describe(pipeline))
-    write_json(RESULTS / "environment.json", environment())
+    write_json(model.PATH.with_name("model.json"), describe(pipeline))
+    write_json(model.PATH.with_name("environment.json"), environment())
     print(f"{settings.model}: {scoring} {np.mean(scores):.3f} ± {np.std(scores):.3f} over {len(folds)} folds")
 
 

@@ -9,6 +9,7 @@ import subprocess
 from typing import Any
 
 import dvc.api
+import yaml
 from dvc.exceptions import DvcException
 from dvc.repo import Repo
 from dvc.scm import RevError, resolve_rev
@@ -16,9 +17,9 @@ from dvc.scm import RevError, resolve_rev
 from ..errors import UserError
 
 FILES = {
-    "environment": ["results/train/environment.json"],
-    "data": ["results/prepare/data.json", "results/prepare/metrics.json"],
-    "model": ["results/train/model.json"],
+    "environment": ["models/environment.json"],
+    "data": ["dvc.lock", "results/prepare/metrics.json"],
+    "model": ["models/model.json"],
     "evaluation": ["results/train/metrics.json", "results/evaluate/metrics.json"],
 }
 
@@ -42,9 +43,13 @@ def collect(rev: str | None) -> dict[str, dict[str, Any]]:
         facts[kind] = {}
         for path in paths:
             try:
-                facts[kind] |= json.loads(dvc.api.read(path, rev=rev))
+                content = yaml.safe_load(dvc.api.read(path, rev=rev, encoding="utf-8"))
             except (FileNotFoundError, DvcException) as error:
                 raise UserError(f"{path} is not in {rev or 'the workspace'}; run: dvc repro") from error
+            if path == "dvc.lock":  # the raw table is the first dep of the first stage
+                raw = content["stages"]["prepare"]["deps"][0]
+                content = {"file": raw["path"], "md5": raw["md5"]}
+            facts[kind] |= content
     return facts
 
 
