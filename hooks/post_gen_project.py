@@ -16,24 +16,38 @@ PACKAGE = ANSWERS["__package"]
 ELSEWHERE = {"GIT_DIR", "GIT_INDEX_FILE", "GIT_PREFIX", "GIT_WORK_TREE"}
 ENVIRONMENT = {name: value for name, value in os.environ.items() if name not in ELSEWHERE}
 
-sys.dont_write_bytecode = True
-sys.path[:0] = ["_generate", PACKAGE]
-from inspect_table import SAMPLE, Table, TableError, inspect  # noqa: E402  (from the project just generated)
+
+def find_table() -> dict:
+    """What pre_gen found, or under cruft what the same look finds now."""
+    note = Path("table.json")
+    if note.exists():
+        found = json.loads(note.read_text(encoding="utf-8"))
+        note.unlink()
+        return found
+    sys.dont_write_bytecode = True
+    sys.path[:0] = ["_generate", PACKAGE]
+    from inspect_table import TableError, inspect
+
+    try:
+        return inspect(ANSWERS)
+    except TableError as error:
+        print(f"warning: {error}. Put the table in data/raw/, name it in params.yaml, dvc add it.", file=sys.stderr)
+        return {"source": None, "name": "table.csv", "target": ANSWERS["target"] or None, "task": "auto"}
 
 
-def place(table: Table) -> None:
+def place(source: Path, name: str) -> None:
     """Copy the raw data and write the .dvc file that tracks it, as `dvc add` would; the first repro checks it."""
     raw = Path("data/raw")
     raw.mkdir(parents=True, exist_ok=True)
-    target = raw / table.name
-    shutil.copyfile(table.source, target)
-    if table.source == SAMPLE:
-        shutil.copyfile(SAMPLE.with_name("README.md"), raw / "README.md")
+    target = raw / name
+    shutil.copyfile(source, target)
+    if not ANSWERS["data_path"].strip():
+        shutil.copyfile(source.with_name("README.md"), raw / "README.md")
     with target.open("rb") as file:
         md5 = hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
-    pointer = f"outs:\n- md5: {md5}\n  size: {target.stat().st_size}\n  hash: md5\n  path: {table.name}\n"
-    target.with_name(f"{table.name}.dvc").write_text(pointer, encoding="utf-8", newline="\n")
-    (raw / ".gitignore").write_text(f"/{table.name}\n", encoding="utf-8", newline="\n")
+    pointer = f"outs:\n- md5: {md5}\n  size: {target.stat().st_size}\n  hash: md5\n  path: {name}\n"
+    target.with_name(f"{name}.dvc").write_text(pointer, encoding="utf-8", newline="\n")
+    (raw / ".gitignore").write_text(f"/{name}\n", encoding="utf-8", newline="\n")
 
 
 def quote(text: str | None) -> str:
@@ -68,47 +82,45 @@ def remove_unwanted() -> None:
         shutil.rmtree(f"{PACKAGE}/toolbox")
 
 
-def git(*arguments: str, **variables: str) -> subprocess.CompletedProcess:
-    command = ["git", "-c", "init.defaultBranch=main", "-c", "core.safecrlf=false", "-c", "commit.gpgsign=false"]
-    return subprocess.run(
-        [*command, *arguments], env=ENVIRONMENT | variables, capture_output=True, text=True, errors="replace"
-    )
+def git(*arguments: str) -> subprocess.CompletedProcess:
+    settings = ("init.defaultBranch=main", "core.safecrlf=false", "commit.gpgsign=false", "maintenance.auto=false")
+    command = ["git", *(word for setting in settings for word in ("-c", setting)), *arguments]
+    return subprocess.run(command, env=ENVIRONMENT, capture_output=True, text=True, errors="replace")
 
 
 def commit() -> str:
     """Make a repository with one commit, which DVC experiments need; return what is left for the user to do."""
     if not shutil.which("git"):
         return "Git is not installed. DVC experiments need it: install it, then git init, git add -A and git commit."
-    if outer := git("rev-parse", "--show-toplevel").stdout.strip():
+    if outer := next((folder for folder in Path.cwd().parents if (folder / ".git").exists()), None):
         return (
             f"This folder is inside the Git repository {outer}: nothing was committed there. "
             f"DVC experiments need a commit: git add -A . && git commit -m 'Add {ANSWERS['project']}'"
         )
-    identity = {}
-    if git("var", "GIT_COMMITTER_IDENT").returncode:
-        name = " ".join(ANSWERS["author_name"].split()) or "nobody"
-        identity = {f"GIT_{role}_{key}": value for role in ("AUTHOR", "COMMITTER") for key, value in
-                    (("NAME", name), ("EMAIL", "nobody@localhost"))}  # fmt: skip
-    steps = (("init",), ("add", "-A"), ("commit", "--no-verify", "-m", f"Create {ANSWERS['project']} from the template"))
-    for step in steps:
-        done = git(*step, **identity)
+    first = ("commit", "--no-verify", "-m", f"Create {ANSWERS['project']} from the template")
+    for step in (("init",), ("add", "-A"), first):
+        done = git(*step)
+        if done.returncode and step is first and git("var", "GIT_COMMITTER_IDENT").returncode:
+            name = " ".join(ANSWERS["author_name"].split()) or "nobody"
+            done = git("-c", f"user.name={name}", "-c", "user.email=nobody@localhost", *first)
+            left = (
+                f"Git knows no user.name and user.email; the first commit is by {name} <nobody@localhost>. DVC "
+                'experiments need them: git config --global user.name "..." && git config --global user.email "..."'
+            )
+            if not done.returncode:
+                return left
         if done.returncode:
             return f"git {step[0]} failed ({done.stderr.strip()}); run git init, git add -A and git commit by hand."
-    if identity:
-        return (
-            f"Git knows no user.name and user.email; the first commit is by {name} <nobody@localhost>. DVC experiments "
-            'need them: git config --global user.name "..." && git config --global user.email "..."'
-        )
     return ""
 
 
-def next_steps(table: Table) -> str:
+def next_steps(table: dict) -> str:
     """Lines to paste into the shell that ran cookiecutter."""
     project, shell = Path.cwd(), Path(os.environ.get("PWD", "."))
     folder = project.relative_to(shell) if project.is_relative_to(shell) else project
     activate = r".venv\Scripts\activate" if os.name == "nt" else ". .venv/bin/activate"
     return f"""
-{ANSWERS["project"]}: predicts {table.target or "the last column"} ({table.task}) from data/raw/{table.name}. Next:
+{ANSWERS["project"]}: predicts {table["target"] or "the last column"} ({table["task"]}) from data/raw/{table["name"]}. Next:
 
   cd {shlex.quote(str(folder))}
   {"python" if os.name == "nt" else "python3"} -m venv .venv
@@ -122,17 +134,14 @@ def next_steps(table: Table) -> str:
 
 
 if __name__ == "__main__":
-    try:
-        table = inspect(ANSWERS)
-        place(table)
-    except (TableError, OSError) as error:  # only under cruft: cookiecutter's own run was checked in pre_gen
-        print(f"warning: {error}. Put the table in data/raw/, name it in params.yaml, dvc add it.", file=sys.stderr)
-        table = Table(Path(), "table.csv", ANSWERS["target"] or None, "auto")
+    table = find_table()
+    if table["source"]:
+        place(Path(table["source"]), table["name"])
     for file in ("params.yaml", "pyproject.toml", ".dvc/config"):
         fill(file, {
-            "__PATH__": quote(f"data/raw/{table.name}"),
-            "__TARGET__": quote(table.target),
-            "__TASK__": table.task,
+            "__PATH__": quote(f"data/raw/{table['name']}"),
+            "__TARGET__": quote(table["target"]),
+            "__TASK__": table["task"],
             "__DESCRIPTION__": quote(ANSWERS["description"]),
             "__AUTHOR__": quote(ANSWERS["author_name"]),
             "__REMOTE__": remote(),

@@ -28,7 +28,10 @@ def check_remote(url: str) -> None:
 
 
 def check_table() -> None:
-    """Refuse a table that cannot be learned from. cruft does not tell where the template is; post_gen checks then."""
+    """Refuse a table that cannot be learned from; leave what was found to post_gen, in table.json.
+
+    cruft does not tell where the template is: post_gen looks at the table then.
+    """
     # The template may be named by a path from where the user stands, and a hook runs inside the new project.
     starts = (os.environ.get("PWD", ""), ANSWERS.get("_output_dir", ""))
     project = {% raw %}"{{cookiecutter.project}}", "{{cookiecutter.__package}}"{% endraw %}
@@ -41,7 +44,7 @@ def check_table() -> None:
     from inspect_table import TableError, inspect
 
     try:
-        inspect(ANSWERS)
+        Path("table.json").write_text(json.dumps(inspect(ANSWERS)), encoding="utf-8")
     except TableError as error:
         sys.exit(str(error))
 

@@ -7,27 +7,19 @@ import os
 import re
 from collections import Counter
 from pathlib import Path
-from typing import NamedTuple
 
-import parquet_footer
 import rawtable
 from rawtable import TableError
 
-SAMPLE = Path(__file__).parent / "sample" / "penguins.csv"
+SAMPLE = Path(__file__).resolve().parent / "sample" / "penguins.csv"
 ENOUGH = 100_000  # rows that tell the task
 
 
-class Table(NamedTuple):
-    """The user's table: the file as given, its name under data/raw/, the column to predict, and the task."""
+def inspect(answers: dict) -> dict[str, str | None]:
+    """Find and check the table that the answers name. Raises TableError, in one line for the user.
 
-    source: Path
-    name: str
-    target: str | None
-    task: str
-
-
-def inspect(answers: dict) -> Table:
-    """Find and check the table that the answers name. Raises TableError, in one line for the user."""
+    Returns the file as given (source), its name under data/raw/, the column to predict (target), and the task.
+    """
     if not answers["data_path"].strip():
         source, target = SAMPLE, answers["target"].strip() or "sex"
     else:
@@ -36,7 +28,7 @@ def inspect(answers: dict) -> Table:
         target, task = target_and_task(source, target)
     except (TableError, OSError) as error:
         raise TableError(f"data_path: {source} {error}") from error
-    return Table(source, raw_name(source), target, task)
+    return {"source": str(source), "name": raw_name(source), "target": target, "task": task}
 
 
 def find(data_path: str, output_dir: str | None) -> Path:
@@ -90,6 +82,8 @@ def _csv(path: Path, form: rawtable.Format, target: str) -> tuple[str, str]:
 
 
 def _parquet(path: Path, target: str) -> tuple[str, str]:
+    import parquet_footer
+
     columns, rows = parquet_footer.read(path)
     names = rawtable.column_names([column.name for column in columns])
     if not rows:

@@ -1,21 +1,17 @@
 """What a file of raw data is, found with the standard library alone.
 
-dataset.py reads through this module, and so do the hooks of the template, before anything is installed.
+dataset.py reads through this module, and so do the hooks of the template, before anything is installed. What only some
+files need is imported where it is used: a hook is over in a tenth of a second.
 """
 
-import bz2
 import csv
-import difflib
-import gzip
 import io
 import lzma
-import zipfile
 import zlib
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
 # Cells that mean "no value": the list that pandas has by default, said here so that the hooks agree with it.
 MISSING = frozenset({
@@ -25,7 +21,6 @@ MISSING = frozenset({
 DELIMITERS = ",;\t|"
 CHUNK = 1 << 20
 SAMPLE = 1 << 16
-DAMAGED = (EOFError, OSError, zlib.error, lzma.LZMAError, zipfile.BadZipFile)
 
 csv.field_size_limit(2**31 - 1)  # the default refuses a cell of more than 128 KiB
 
@@ -34,8 +29,7 @@ class TableError(ValueError):
     """What is wrong with a table, and what to do, in one line that does not name the file."""
 
 
-@dataclass(frozen=True)
-class Format:
+class Format(NamedTuple):
     """How to read a table: `kind` is csv or parquet; `encoding` and `delimiter` are those of a CSV."""
 
     kind: str
@@ -51,8 +45,12 @@ def open_bytes(path: str | Path) -> BinaryIO:
     with open(path, "rb") as file:
         magic = file.read(6)
     if magic.startswith(b"\x1f\x8b"):
+        import gzip
+
         return gzip.open(path)
     if magic.startswith(b"BZh"):
+        import bz2
+
         return bz2.open(path)
     if magic.startswith(b"\xfd7zXZ"):
         return lzma.open(path)
@@ -64,7 +62,12 @@ def open_bytes(path: str | Path) -> BinaryIO:
 
 
 def _open_zip(path: str | Path) -> BinaryIO:
-    archive = zipfile.ZipFile(path)
+    import zipfile
+
+    try:
+        archive = zipfile.ZipFile(path)
+    except zipfile.BadZipFile as error:
+        raise TableError("is a zip that is cut off; make the file again") from error
     names = [name for name in archive.namelist() if not name.endswith("/") and not name.startswith("__MACOSX")]
     if "[Content_Types].xml" in names:
         raise TableError("is an Excel workbook; save the sheet as CSV")
@@ -95,7 +98,7 @@ def detect(path: str | Path) -> Format:
         encoding = _encoding(path)
         with open_bytes(path) as stream:
             sample = io.TextIOWrapper(stream, encoding, newline="").read(SAMPLE)
-    except DAMAGED as error:
+    except (EOFError, OSError, zlib.error, lzma.LZMAError) as error:
         raise TableError(f"cannot be unpacked ({error}); make the file again") from error
     if not sample.strip():
         raise TableError("is empty; it needs a header and rows")
@@ -164,6 +167,8 @@ def target_column(names: list[str], target: str | None) -> str:
         return names[-1]
     if target in names:
         return target
+    import difflib
+
     folded = {name.casefold(): name for name in names}
     close = [folded[name] for name in difflib.get_close_matches(target.casefold(), folded, n=3)]
     known = f"did you mean {' or '.join(map(repr, close))}?" if close else f"it has {_shortened(names)}"
