@@ -8,10 +8,9 @@ import csv
 import io
 import lzma
 import zlib
-from collections import Counter
+from collections import Counter, namedtuple
 from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO, NamedTuple
 
 # Cells that mean "no value": the list that pandas has by default, said here so that the hooks agree with it.
 MISSING = frozenset({
@@ -29,15 +28,11 @@ class TableError(ValueError):
     """What is wrong with a table, and what to do, in one line that does not name the file."""
 
 
-class Format(NamedTuple):
-    """How to read a table: `kind` is csv or parquet; `encoding` and `delimiter` are those of a CSV."""
-
-    kind: str
-    encoding: str = "utf-8"
-    delimiter: str = ","
+# How to read a table: `kind` is csv or parquet; `encoding` and `delimiter` are those of a CSV.
+Format = namedtuple("Format", "kind encoding delimiter", defaults=("utf-8", ","))
 
 
-def open_bytes(path: str | Path) -> BinaryIO:
+def open_bytes(path: str | Path) -> io.IOBase:
     """Open a file that may be compressed (gzip, bz2, xz, zip, zstd), told by its first bytes and not its name.
 
     Raises TableError for a zip that holds anything but one file, ModuleNotFoundError where zstd cannot be read.
@@ -61,7 +56,7 @@ def open_bytes(path: str | Path) -> BinaryIO:
     return open(path, "rb")
 
 
-def _open_zip(path: str | Path) -> BinaryIO:
+def _open_zip(path: str | Path) -> io.IOBase:
     import zipfile
 
     try:
@@ -76,7 +71,7 @@ def _open_zip(path: str | Path) -> BinaryIO:
     return archive.open(names[0])
 
 
-def _open_zstd(path: str | Path) -> BinaryIO:
+def _open_zstd(path: str | Path) -> io.IOBase:
     try:
         from compression import zstd  # in the standard library from Python 3.14
     except ModuleNotFoundError:
