@@ -10,11 +10,12 @@ run cookiecutter "$template" --no-input
 cd penguins
 run dvc repro
 git add -A
-git -c user.name=demo -c user.email=demo@localhost commit --quiet -m "First results"
+git commit --quiet -m "First results"
 run dvc exp run -S train.random_forest.n_estimators=300
 run dvc exp run -S train.model=hist_gradient_boosting
 run dvc exp run -S train.model=logistic_regression -S train.logistic_regression.C=0.1
-run dvc exp show --only-changed --no-pager --drop '.*/|class_share|libraries'
+export COLUMNS="${COLUMNS:-200}"
+run dvc exp show --only-changed --no-pager --drop '.*/|train_score|precision|recall|f1|log_loss'
 run dvc push
 run dvc plots show
 printf '\nThe project: %s/penguins\nThe plots:   %s/penguins/dvc_plots/index.html\n' "$folder" "$folder"

@@ -98,20 +98,26 @@ def commit() -> str:
             f"DVC experiments need a commit: git add -A . && git commit -m 'Add {ANSWERS['project']}'"
         )
     first = ("commit", "--no-verify", "-m", f"Create {ANSWERS['project']} from the template")
+    left = ""
     for step in (("init",), ("add", "-A"), first):
         done = git(*step)
         if done.returncode and step is first and git("var", "GIT_COMMITTER_IDENT").returncode:
-            name = " ".join(ANSWERS["author_name"].split()) or "nobody"
-            done = git("-c", f"user.name={name}", "-c", "user.email=nobody@localhost", *first)
-            left = (
-                f"Git knows no user.name and user.email; the first commit is by {name} <nobody@localhost>. DVC "
-                'experiments need them: git config --global user.name "..." && git config --global user.email "..."'
-            )
-            if not done.returncode:
-                return left
+            left = set_identity()
+            done = git(*step)
         if done.returncode:
             return f"git {step[0]} failed ({done.stderr.strip()}); run git init, git add -A and git commit by hand."
-    return ""
+    return left
+
+
+def set_identity() -> str:
+    """Give the new repository alone an identity: its first commit, and every DVC experiment, need one."""
+    name = " ".join(ANSWERS["author_name"].split()) or "nobody"
+    git("config", "user.name", name)
+    git("config", "user.email", "nobody@localhost")
+    return (
+        f"Git knows no user.name and user.email: this repository has {name} <nobody@localhost> until you set yours, "
+        'with git config user.name "..." and git config user.email "..."'
+    )
 
 
 def next_steps(table: dict) -> str:

@@ -375,6 +375,7 @@ def test_without_a_git_identity(cookiecutter, tmp_path):
     assert "Git knows no user.name and user.email" in output
     author = run("git", "log", "--format=%an <%ae>", cwd=tmp_path / "penguins")
     assert author == "Ada <nobody@localhost>\n"
+    assert run("git", "config", "user.name", cwd=tmp_path / "penguins") == "Ada\n"
 
 
 def test_the_users_git_settings_do_no_harm(cookiecutter, tmp_path):
