@@ -116,7 +116,7 @@ def set_identity() -> str:
     git("config", "user.email", "nobody@localhost")
     return (
         f"Git knows no user.name and user.email: this repository has {name} <nobody@localhost> until you set yours, "
-        'with git config user.name "..." and git config user.email "..."'
+        'with git config user.name "..." and git config user.email "..." in it'
     )
 
 
@@ -124,22 +124,26 @@ def next_steps(table: dict) -> str:
     """Lines to paste into the shell that ran cookiecutter."""
     project, shell = Path.cwd(), Path(os.environ.get("PWD", "."))
     folder = project.relative_to(shell) if project.is_relative_to(shell) else project
+    quoted = subprocess.list2cmdline([folder]) if os.name == "nt" else shlex.quote(str(folder))
     activate = r".venv\Scripts\activate" if os.name == "nt" else ". .venv/bin/activate"
     return f"""
 {ANSWERS["project"]}: predicts {table["target"] or "the last column"} ({table["task"]}) from data/raw/{table["name"]}. Next:
 
-  cd {shlex.quote(str(folder))}
+  cd {quoted}
   {"python" if os.name == "nt" else "python3"} -m venv .venv
   {activate}
   python -m pip install -r requirements.txt
   dvc repro
-  git add -A && git commit -m "First results"
+  git add -A
+  git commit -m "First results"
   dvc exp run -S train.random_forest.n_estimators=300
   dvc exp show --only-changed
 """
 
 
 if __name__ == "__main__":
+    for stream in (sys.stdout, sys.stderr):  # a failure here would delete the project
+        stream.reconfigure(errors="backslashreplace")
     table = find_table()
     if table["source"]:
         place(Path(table["source"]), table["name"])

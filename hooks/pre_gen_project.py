@@ -8,16 +8,24 @@ import sys
 from pathlib import Path
 
 ANSWERS = json.loads(r'''{{ cookiecutter | tojson }}''')
-# Folders of the project, and packages that it imports: a package of the same name would hide them.
-TAKEN = {"data", "models", "results", "tests", "dvc", "dvclive", "numpy", "pandas", "pyarrow", "pydantic", "pytest"}
-TAKEN |= {"scipy", "sklearn", "skops", "yaml", "git", "optuna", "mlflow", "wandb", "dask", *sys.stdlib_module_names}
+# The template may be named by a path from where the user stands, and a hook runs inside the new project. cruft does not
+# tell where it is: TEMPLATE is None then.
+STARTS = (os.environ.get("PWD", ""), ANSWERS.get("_output_dir", ""))
+FOLDER, PACKAGE = {% raw %}"{{cookiecutter.project}}", "{{cookiecutter.__package}}"{% endraw %}
+FOLDERS = [Path(start, ANSWERS.get("_repo_dir", "-"), FOLDER) for start in STARTS]
+TEMPLATE = next((folder for folder in FOLDERS if folder.is_dir()), None)
+# A package of the project's name would hide these: folders, modules and, by the names to import, other packages.
+TAKEN = {"data", "models", "results", "tests", "dvc_plots", "attr", "dateutil", "git", "ruamel", "sklearn", "yaml"}
+TAKEN |= {"dask", "mlflow", "optuna", "wandb", *sys.stdlib_module_names}
 
 
 def check_name(project: str, package: str) -> None:
     """Refuse a project name that is no folder, no package or no DVC artifact."""
     if not re.fullmatch(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?", project):
-        sys.exit(f"project: {project!r} is no usable name; use lower-case letters, digits and single hyphens")
-    if package in TAKEN or keyword.iskeyword(package):
+        sys.exit(f"project: {project!r} is no usable name; use lower-case letters, digits and hyphens")
+    pinned = (TEMPLATE / "requirements.txt").read_text().splitlines() if TEMPLATE else []
+    packages = {line.partition("==")[0].replace("-", "_") for line in pinned}
+    if package in TAKEN | packages or keyword.iskeyword(package):
         sys.exit(f"project: {project!r} is taken by Python or a package it needs; choose another name")
 
 
@@ -28,19 +36,11 @@ def check_remote(url: str) -> None:
 
 
 def check_table() -> None:
-    """Refuse a table that cannot be learned from; leave what was found to post_gen, in table.json.
-
-    cruft does not tell where the template is: post_gen looks at the table then.
-    """
-    # The template may be named by a path from where the user stands, and a hook runs inside the new project.
-    starts = (os.environ.get("PWD", ""), ANSWERS.get("_output_dir", ""))
-    project = {% raw %}"{{cookiecutter.project}}", "{{cookiecutter.__package}}"{% endraw %}
-    templates = [Path(start, ANSWERS.get("_repo_dir", "-"), project[0]) for start in starts]
-    template = next((folder for folder in templates if folder.is_dir()), None)
-    if template is None:
-        return
+    """Refuse a table that cannot be learned from; leave what was found to post_gen, in table.json."""
+    if TEMPLATE is None:
+        return  # post_gen looks at the table then
     sys.dont_write_bytecode = True
-    sys.path[:0] = [str(template / "_generate"), str(template / project[1])]
+    sys.path[:0] = [str(TEMPLATE / "_generate"), str(TEMPLATE / PACKAGE)]
     from inspect_table import TableError, inspect
 
     try:
@@ -50,6 +50,7 @@ def check_table() -> None:
 
 
 if __name__ == "__main__":
+    sys.stderr.reconfigure(errors="backslashreplace")
     check_name(ANSWERS["project"], ANSWERS["__package"])
     check_remote(ANSWERS["remote_url"])
     check_table()

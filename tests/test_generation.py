@@ -31,6 +31,7 @@ FILES = [
     ".dvc/plots/curve.json",
     ".dvc/plots/page.html",
     ".dvcignore",
+    ".gitattributes",
     ".github/workflows/ci.yml",
     ".gitignore",
     "LICENSE",
@@ -157,7 +158,7 @@ TABLES = {
     "pipe": ("a|y\n1|x\n2|z\n3|x\n", "y", "classification"),
     "newline in a cell": ('a,y\n"1\n2",x\n2,z\n3,x\n', "y", "classification"),
     "spaces around names": (" a , y \n1,x\n2,z\n3,x\n", "y", "classification"),
-    "one column": ("y\nx\nz\nx\n", "y", "classification"),
+    "decimal commas": ("a;y\n" + "".join(f"1;{i},5\n" for i in range(60)), "y", "regression"),
 }
 
 
@@ -217,8 +218,11 @@ REFUSED = {
     "a target that is all missing": ({}, "a,y\n1,\n2,NA\n", "has no value in the target column 'y'"),
     "a target of one value": ({}, "a,y\n1,x\n2,x\n", "has one value, 'x', in the target column 'y'"),
     "a target that never recurs": ({}, "a,y\n1,p\n2,q\n3,r\n", "has a different value in every row"),
+    "one column": ({}, "y\nx\nz\nx\n", "has one column, 'y', and nothing to predict it from"),
+    "a cut UTF-16": ({}, GOOD.encode("utf-16")[:-1], "cannot be read"),
+    "a package that a package needs": ({"project": "joblib"}, GOOD, "project: 'joblib' is taken"),
     "a binary file": ({}, b"\x89PNG\0\0\0", "is neither text nor Parquet"),
-    "a cut gzip": ({}, gzip.compress(b"a,y\n1,x\n" * 99)[:30], "cannot be unpacked"),
+    "a cut gzip": ({}, gzip.compress(b"a,y\n1,x\n" * 99)[:30], "cannot be read"),
     "a cut Parquet": ({}, b"PAR1 and no end", "is cut off"),
     "a damaged Parquet": (
         {},
@@ -352,6 +356,19 @@ def test_generation_needs_cookiecutter_and_git_alone(bake, tmp_path, cookiecutte
     variables = {"PYTHONPATH": str(tmp_path / "hide"), "PATH": str(tmp_path / "bin")}
     cookiecutter(tmp_path / "out", variables=variables, data_path=str(SAMPLE), target="sex")
     assert (tmp_path / "out/penguins/.git").is_dir()
+
+
+def test_a_terminal_that_cannot_show_a_name(cookiecutter, tmp_path):
+    (tmp_path / "t.csv").write_text("a,目\n1,x\n2,z\n3,x\n", encoding="utf-8")
+    output = cookiecutter(tmp_path, variables={"PYTHONIOENCODING": "ascii"}, data_path="t.csv")
+    assert "predicts \\u76ee" in output
+
+
+def test_pins_have_no_address():
+    """And a marker at most: the same file for every Python and system."""
+    for file in (TEMPLATE / "requirements.txt", TEMPLATE / "{{cookiecutter.project}}" / "requirements.txt"):
+        for line in file.read_text().splitlines():
+            assert re.fullmatch(r"[a-z0-9-]+==[0-9a-z.]+( ; [^/]+)?", line), line
 
 
 def test_without_git(cookiecutter, tmp_path):

@@ -87,6 +87,10 @@ def test_an_experiment_changes_what_it_should_and_runs_what_it_must(project):
     found = experiments(project)
     assert found.keys() == {"fewer", "other", "importance", "unused"}
     cv_mean = {name: data["metrics"]["results/train/metrics.json"]["data"]["cv_mean"] for name, data in found.items()}
+    output = project.dvc(
+        "exp", "run", "-S", "train.model=logistic_regression", "-S", "train.logistic_regression.C=1e-5"
+    )
+    assert stages_run(output) == ["train", "evaluate"]  # 1e-05 in the file: a number in YAML 1.2
     assert cv_mean["fewer"] != cv_mean["other"] == cv_mean["importance"]
     shown = json.loads(project.run(sys.executable, "-m", "penguins", "metadata", "other", "--json"))
     assert shown["experiment"]["name"] == "other"
@@ -116,12 +120,17 @@ def test_push_wipe_pull_restores(project):
 def wiped(path: Path, project: BakedProject) -> bool:
     """What DVC and not Git keeps."""
     name = path.relative_to(project.path).as_posix()
-    return name.startswith(("data/prepared/", "models/")) or "/plots/" in name or name == "data/raw/penguins.csv"
+    return name.startswith(cached(project)) or name == "data/raw/penguins.csv"
+
+
+def cached(project: BakedProject) -> tuple[str, ...]:
+    """The outs that DVC keeps."""
+    stages = yaml.safe_load(project.read("dvc.yaml"))["stages"].values()
+    return tuple(out for stage in stages for out in stage["outs"])
 
 
 def test_no_output_that_dvc_caches_is_in_git(finished):
-    pipeline = yaml.safe_load(finished.read("dvc.yaml"))
-    outs = {out for stage in pipeline["stages"].values() for out in stage["outs"] if isinstance(out, str)}
+    outs = cached(finished)
     tracked = set(finished.run("git", "ls-files").split())
     assert len(outs) == 9
     assert not [name for name in tracked if name.startswith((*outs, "data/raw/penguins.csv")) and name[-4:] != ".dvc"]
@@ -143,6 +152,16 @@ def test_two_clones_in_two_folders_give_the_same_bytes(project, tmp_path):
     assert locks[0] == locks[1] == (project.path / "dvc.lock").read_bytes()
 
 
+@pytest.mark.parametrize("name", ["2024", "null", "1e3", "a"])
+def test_a_name_that_yaml_reads_as_something_else(bake, name):
+    project = bake(project=name)
+    assert "evaluate" in project.dvc("dag")
+    if name == "a":  # its package stands before data/ in dvc.lock
+        project.dvc("repro", "-q")
+        shown = json.loads(project.run(sys.executable, "-m", "a", "metadata", "--json"))
+        assert shown["data"]["file"] == "data/raw/penguins.csv"
+
+
 def test_the_generated_tests_pass(finished):
     assert " passed" in finished.run(sys.executable, "-m", "pytest", "-q")
 
@@ -160,7 +179,7 @@ def test_a_project_inside_another_git_repository(bake, tmp_path):
     assert stages_run(project.dvc("exp", "run", *QUICK)) == ["prepare", "train", "evaluate"]
 
 
-def test_a_queue_and_a_temporary_run_find_all_files(project):
+def test_a_temporary_run_finds_all_files_and_leaves_the_workspace_alone(project):
     project.dvc("exp", "run", "--temp", "--name", "apart", "-S", "train.random_forest.n_estimators=7", *QUICK)
     assert "apart" in experiments(project)
     assert project.run("git", "status", "--porcelain") == ""
@@ -228,7 +247,10 @@ def test_a_failing_stage_leaves_the_last_results_to_restore(project):
     assert project.run("git", "status", "--porcelain") == ""
 
 
-@pytest.mark.parametrize(("module", "package"), [("skops", "skops"), ("sklearn", "scikit-learn"), ("pandas", "pandas")])
+@pytest.mark.parametrize(
+    ("module", "package"),
+    [("skops", "skops"), ("sklearn", "scikit-learn"), ("pandas", "pandas"), ("ruamel.yaml", "ruamel.yaml")],
+)
 def test_a_missing_package_gives_one_line(finished, tmp_path, module, package):
     (tmp_path / "sitecustomize.py").write_text(f"import sys\nsys.modules['{module}'] = None\n")
     output = finished.stage("train", code=1, PYTHONPATH=str(tmp_path))
@@ -257,8 +279,8 @@ def test_every_import_is_a_declared_dependency(finished):
         "names |= {n.module for n in nodes if isinstance(n, ast.ImportFrom) and not n.level}\n"
         "print(*{n.partition('.')[0] for n in names} - sys.stdlib_module_names - {'compression'})",
     )
-    declared = set(re.findall(r'^    "([a-z-]+)>=', finished.read("pyproject.toml"), re.MULTILINE))
-    names = {"sklearn": "scikit-learn", "yaml": "pyyaml"}
+    declared = set(re.findall(r'^    "([a-z.-]+)>=', finished.read("pyproject.toml"), re.MULTILINE))
+    names = {"sklearn": "scikit-learn", "ruamel": "ruamel.yaml"}
     assert {names.get(name, name) for name in imported.split()} == declared
 
 

@@ -72,7 +72,7 @@ def _csv(path: Path, form: rawtable.Format, target: str) -> tuple[str, str]:
     count = 0
     for count, row in enumerate(rows, start=1):
         value = row[position].strip() if position < len(row) else ""
-        if value not in rawtable.MISSING:
+        if value not in rawtable.MISSING and value.lstrip("+-").lower() not in ("inf", "infinity"):
             values[value] += 1
         if count >= ENOUGH and len(values) > 1:
             break
@@ -85,6 +85,7 @@ def _parquet(path: Path, target: str) -> tuple[str, str]:
     import parquet_footer
 
     columns, rows = parquet_footer.read(path)
+    columns = [column for column in columns if not rawtable.is_index(column.name)]
     names = rawtable.column_names([column.name for column in columns])
     if not rows:
         raise TableError("has columns and no rows; give it some")

@@ -27,17 +27,21 @@ class Column(NamedTuple):
 
 def read(path: Path) -> tuple[list[Column], int]:
     """Return the top-level columns and the number of rows. Raises TableError for a damaged file."""
-    data = path.read_bytes()[-(1 << 26) :]
-    if len(data) < 12 or data[-4:] != b"PAR1":
-        raise TableError("is cut off: a Parquet file ends with PAR1; make the file again")
-    length = int.from_bytes(data[-8:-4], "little")
+    with path.open("rb") as file:
+        file.seek(max(path.stat().st_size - 8, 0))
+        end = file.read()
+        if end[4:] != b"PAR1":
+            raise TableError("is cut off: a Parquet file ends with PAR1; make the file again")
+        length = int.from_bytes(end[:4], "little")
+        file.seek(max(path.stat().st_size - 8 - length, 0))
+        content = file.read(length)
     try:
-        footer = _struct(io.BytesIO(data[-8 - length : -8]))
+        footer = _struct(io.BytesIO(content))
         groups = [group[1] for group in footer.get(4, [])]
         chunks = [{tuple(chunk[3][3]): chunk[3].get(12, {}) for chunk in group} for group in groups]
         columns = [_column(element, children, chunks) for element, children in _top_level(footer[2])]
         return columns, footer[3]
-    except (KeyError, IndexError, TypeError, struct.error) as error:
+    except (AttributeError, IndexError, KeyError, TypeError, ValueError, struct.error) as error:
         raise TableError("has a damaged Parquet footer; make the file again") from error
 
 

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 import skops.io
-import yaml
+from ruamel.yaml import YAML
 
 from {{cookiecutter.__package}} import model, schema, split
 from {{cookiecutter.__package}} import params as project_params
@@ -16,6 +17,8 @@ from {{cookiecutter.__package}}.errors import UserError
 from {{cookiecutter.__package}}.stages import evaluate, prepare, train
 
 ROOT = Path(__file__).parents[1]
+HASHES = [0.108989, 0.408585, 0.442771, 0.735598, 0.168442]
+YAML_1_2 = YAML(typ="safe", pure=True)
 PACKAGE = "{{cookiecutter.__package}}"
 
 
@@ -37,7 +40,7 @@ def params(tmp_path, monkeypatch):
     )
     table.loc[::10, "size"] = np.nan
     table.to_csv("table.csv", index=False)
-    values = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
+    values = YAML_1_2.load((ROOT / "params.yaml").read_text(encoding="utf-8"))
     values["data"] = {"path": "table.csv", "target": "kind", "task": "classification"}
     values["prepare"] |= {"split": "random", "by": None, "test_size": 0.25}
     values["train"] |= {"model": "random_forest", "scoring": None, "folds": 3, "learning_curve": [0.5, 1.0]}
@@ -46,7 +49,8 @@ def params(tmp_path, monkeypatch):
     def change(**sections):
         for name, section in sections.items():
             values[name] |= section
-        Path("params.yaml").write_text(yaml.safe_dump(values), encoding="utf-8")
+        with Path("params.yaml").open("w", encoding="utf-8") as file:
+            YAML_1_2.dump(values, file)
 
     change()
     return change
@@ -55,7 +59,8 @@ def params(tmp_path, monkeypatch):
 def run():
     for stage in (prepare, train, evaluate):
         stage.main()
-    return {path.parent.name: json.loads(path.read_text()) for path in Path("results").glob("*/metrics.json")}
+    files = Path("results").glob("*/metrics.json")
+    return {file.parent.name: json.loads(file.read_text(encoding="utf-8")) for file in files}
 
 
 @pytest.mark.parametrize(
@@ -97,6 +102,87 @@ def test_hash_split_keeps_the_side_of_a_row_when_the_table_grows(params):
     assert (np.sort(after[(grown["size"] != 7).to_numpy()]) == np.sort(before)).all()
 
 
+def test_the_hash_is_the_same_on_every_platform_and_version():
+    table = pd.DataFrame({"a": [1, 2.5, "x", True, None]}, dtype=object)
+    assert split.hash_rows(table, 0).round(6).tolist() == HASHES
+    same = pd.DataFrame({"a": ["1.0", "2.50", "x", "true", np.nan]})
+    assert split.hash_rows(same, 0).round(6).tolist() == HASHES
+
+
+def folds_of(method, by, table, labels):
+    found = schema.Schema(
+        task="classification", target="y", classes=None, split=method, by=by, train_rows=0, test_rows=0, columns=[]
+    )
+    return train.cross_validation(found, project_params.load().train, table, np.array(labels))
+
+
+def test_folds_keep_groups_whole_and_never_look_ahead(params):
+    table = pd.DataFrame({"site": [1, 2, 3, 4, 5, 6] * 10, "day": np.repeat(range(12), 5)})
+    labels = [0, 1, 1] * 20
+    for method in ("hash", "group"):
+        for fit, validation in folds_of(method, "site", table, labels):
+            assert not set(table.site[fit]) & set(table.site[validation])
+    for fit, validation in folds_of("time", "day", table, labels):
+        assert table.day[fit].max() < table.day[validation].min()
+
+
+@pytest.mark.parametrize(
+    ("column", "kind", "reason"),
+    [
+        (["1.234,5", "2,0"] * 30, "number", None),
+        (["1,234.5", "2"] * 30, "number", None),
+        (["5 %", "7%"] * 30, "number", None),
+        ([" x", "x ", "NA "] * 20, "category", None),
+        (["2024-01-01T10:00:00Z", "9999-12-31"] * 30, "date", None),
+        ([True, None, False] * 20, "number", None),
+        (range(60), "number", "the number of the row"),
+        ([f"{i:x}" * 3 for i in range(60)], "category", "a different value in every row"),
+        ([7] * 60, "number", "one value"),
+        ([None] * 60, "number", "no value"),
+    ],
+)
+def test_what_a_column_is(params, column, kind, reason):
+    table = pd.DataFrame({"a": column, "b": [1, 2, 3] * 20, "y": [0, 1] * 30})
+    table.to_csv("table.csv", index=False)
+    params(data={"target": "y"}, prepare={"duplicates": "keep"})
+    prepare.main()
+    found = schema.load().columns[0]
+    assert (found.kind, found.reason) == (kind, reason)
+    assert found.categories in (None, ["x"]) or reason
+
+
+def test_duplicates_are_dropped_and_counted_or_kept(params):
+    table = pd.read_csv("table.csv")
+    pd.concat([table, table.head(30), table.head(5).assign(kind=None)]).to_csv("table.csv", index=False)
+    counts = run()["prepare"]
+    assert [counts[name] for name in ("rows", "duplicate_rows", "rows_without_target")] == [155, 30, 5]
+    params(prepare={"duplicates": "keep"})
+    counts = run()["prepare"]
+    assert counts["train_rows"] + counts["test_rows"] == 150
+
+
+@pytest.mark.parametrize(
+    ("suffix", "arguments"),
+    [
+        (".gz", {}),
+        (".zip", {"sep": "\t"}),
+        (".zst", {"sep": ";"}),
+        (".csv", {"encoding": "cp1252"}),
+        (".csv", {"encoding": "utf-16", "lineterminator": "\r"}),
+    ],
+)
+def test_formats(params, suffix, arguments):
+    table = pd.read_csv("table.csv").replace("red", "très rouge")
+    if suffix == ".zst":
+        with pa.output_stream("other.zst", compression="zstd") as stream:
+            stream.write(table.to_csv(index=False, **arguments).encode())
+    else:
+        table.to_csv(f"other{suffix}", index=False, **arguments)
+    params(data={"path": f"other{suffix}"})
+    prepare.main()
+    assert schema.load().columns[1].categories == ["green", "très rouge"]
+
+
 def test_the_same_inputs_give_the_same_bytes(params):
     run()
     files = [path for path in Path().rglob("*") if path.is_file()]
@@ -118,6 +204,8 @@ def test_the_same_inputs_give_the_same_bytes(params):
         ("train", "folds", 100),
         ("train", "scoring", "r2"),
         ("train", "fold", 5),
+        ("train", "learning_curve", [-0.5, 1.0]),
+        ("prepare", "by", "site"),
         ("train", "random_forest", {"n_estimators": -1}),
         ("train", "random_forest", {"trees": 1}),
     ],
@@ -149,7 +237,7 @@ def test_a_damaged_model_file_is_refused(tmp_path):
 @pytest.mark.parametrize("stage", ["prepare", "train", "evaluate"])
 def test_dvc_yaml_lists_every_module_that_a_stage_imports(stage):
     """A module that a stage imports and does not list would leave stale results when it changes."""
-    pipeline = yaml.safe_load((ROOT / "dvc.yaml").read_text(encoding="utf-8"))
+    pipeline = YAML_1_2.load((ROOT / "dvc.yaml").read_text(encoding="utf-8"))
     listed = {dep for dep in pipeline["stages"][stage]["deps"] if dep.endswith(".py")}
     assert imported(ROOT / PACKAGE / "stages" / f"{stage}.py") == listed
 

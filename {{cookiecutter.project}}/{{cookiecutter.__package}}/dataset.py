@@ -1,5 +1,6 @@
 """The raw table: read, validate, clean, type and describe it."""
 
+import re
 import warnings
 from collections import Counter
 from pathlib import Path
@@ -12,6 +13,7 @@ import pyarrow.parquet as pq
 
 from . import rawtable
 from .errors import UserError
+from .params import Data
 from .rawtable import TableError
 from .schema import Column
 
@@ -22,8 +24,12 @@ class Cleaned(NamedTuple):
     table: pd.DataFrame
     target: str
     task: str
+    rows: int  # as read
     duplicates: int
-    without_target: int
+
+    @property
+    def without_target(self) -> int:
+        return self.rows - self.duplicates - len(self.table)
 
 
 def read(path: str) -> pd.DataFrame:
@@ -35,7 +41,7 @@ def read(path: str) -> pd.DataFrame:
     try:
         form = rawtable.detect(path)
         table = _read_parquet(path) if form.kind == "parquet" else _read_csv(path, form)
-    except (TableError, pa.ArrowInvalid, UnicodeDecodeError) as error:
+    except (TableError, pa.ArrowException, OSError, UnicodeError) as error:
         raise UserError(f"{path}: {error}") from error
     except (pd.errors.ParserError, pd.errors.ParserWarning) as error:
         raise UserError(
@@ -50,7 +56,7 @@ def _read_csv(path: str, form: rawtable.Format) -> pd.DataFrame:
     names = rawtable.column_names(next(rawtable.read_rows(path, form)))
     with rawtable.open_bytes(path) as stream, warnings.catch_warnings():
         warnings.simplefilter("error", pd.errors.ParserWarning)  # a row with too many cells would lose them
-        return pd.read_csv(
+        table = pd.read_csv(
             stream,
             sep=form.delimiter,
             encoding=form.encoding,
@@ -62,44 +68,65 @@ def _read_csv(path: str, form: rawtable.Format) -> pd.DataFrame:
             na_values=sorted(rawtable.MISSING),
             low_memory=False,
         )
+    return table.apply(_tidy)
+
+
+def _tidy(column: pd.Series) -> pd.Series:
+    """Text without surrounding spaces, as numbers where all of it writes numbers in one style."""
+    if not pd.api.types.is_string_dtype(column):
+        return column
+    text = column.str.strip()
+    text = text.mask(text.isin(rawtable.MISSING))
+    numbers = rawtable.parse_numbers(text.dropna().unique())
+    return text if numbers is None else text.map(numbers, na_action="ignore").astype(np.float64)
 
 
 def _read_parquet(path: str) -> pd.DataFrame:
-    """Flat columns alone; decimals become numbers, dictionaries text, times with a zone UTC."""
+    """Decimals become numbers, dictionaries and nested values text, times with a zone UTC; pandas' index is left out."""
     arrow = pq.read_table(path, pre_buffer=False)
-    arrow = arrow.rename_columns(rawtable.column_names(arrow.column_names))
-    fields = [field for field in arrow.schema if not pa.types.is_nested(field.type)]
-    return pd.DataFrame({field.name: _from_arrow(arrow[field.name], field.type) for field in fields})
+    arrow = arrow.select([name for name in arrow.column_names if not rawtable.is_index(name)])
+    names = rawtable.column_names(arrow.column_names)
+    return pd.DataFrame({name: _from_arrow(column) for name, column in zip(names, arrow.columns, strict=True)})
 
 
-def _from_arrow(column: pa.ChunkedArray, kind: pa.DataType) -> pd.Series:
-    if pa.types.is_dictionary(kind):
-        column = column.cast(kind.value_type)
-    elif pa.types.is_decimal(kind):
+def _from_arrow(column: pa.ChunkedArray) -> pd.Series:
+    if pa.types.is_dictionary(column.type):
+        column = column.cast(column.type.value_type)
+    elif pa.types.is_decimal(column.type):
         column = column.cast(pa.float64())
     series = column.to_pandas()
-    return series.dt.tz_convert("UTC").dt.tz_localize(None) if isinstance(series.dtype, pd.DatetimeTZDtype) else series
+    if pa.types.is_binary(column.type) or pa.types.is_large_binary(column.type):
+        return series.map(lambda value: value.decode(errors="backslashreplace"), na_action="ignore")
+    if isinstance(series.dtype, pd.DatetimeTZDtype):
+        return series.dt.tz_convert("UTC").dt.tz_localize(None)
+    return series.map(str, na_action="ignore") if pa.types.is_nested(column.type) else series
 
 
-def clean(table: pd.DataFrame, target: str | None, task: str) -> Cleaned:
-    """Drop exact duplicates and rows with no target; settle the target and the task.
+def clean(table: pd.DataFrame, data: Data, duplicates: str) -> Cleaned:
+    """Settle the target and the task; drop rows with no target, and exact duplicates unless they are to keep.
 
-    target: None for the last column. task: classification, regression, or auto.
     Raises UserError where the target is not there, or is nothing to learn.
     """
     try:
-        target = rawtable.target_column(list(table), target)
-        rows = len(table)
-        table = table.drop_duplicates(ignore_index=True)
-        duplicates = rows - len(table)
-        values = table[target].replace([np.inf, -np.inf], np.nan)
-        table = table[values.notna()].reset_index(drop=True)
-        inferred = rawtable.infer_task(target, Counter(table[target].astype(str).value_counts().to_dict()))
+        target = rawtable.target_column(list(table), data.target)
+        values = Counter(_finite(table[target]).dropna().astype(str).value_counts().to_dict())
+        rawtable.check_target(target, values)
+        task = rawtable.infer_task(target, values) if data.task == "auto" else data.task
     except TableError as error:
-        raise UserError(f"params.yaml: data.target: {target!r}: the table {error}") from error
-    task = inferred if task == "auto" else task
+        raise UserError(f"params.yaml: data.target: {data.target!r}: the table {error}") from error
+    if task == "classification" and max(values.values()) == 1:
+        raise UserError("params.yaml: data.task: 'classification': every row is a class of its own; use regression")
+    rows = len(table)
+    if duplicates == "drop":
+        table = table.drop_duplicates(ignore_index=True)
+    dropped = rows - len(table)
+    table = table[_finite(table[target]).notna()].reset_index(drop=True)
     table[target] = _quantities(table[target]) if task == "regression" else _classes(table[target])
-    return Cleaned(table, target, task, duplicates, rows - duplicates - len(table))
+    return Cleaned(table, target, task, rows, dropped)
+
+
+def _finite(column: pd.Series) -> pd.Series:
+    return column.replace([np.inf, -np.inf], np.nan)
 
 
 def _quantities(target: pd.Series) -> pd.Series:
@@ -116,7 +143,8 @@ def _quantities(target: pd.Series) -> pd.Series:
 def _classes(target: pd.Series) -> pd.Series:
     """Whole numbers stay numbers; anything else is text."""
     is_number = pd.api.types.is_numeric_dtype(target) and not pd.api.types.is_bool_dtype(target)
-    return target.astype(np.int64 if is_number and (target % 1 == 0).all() else str)
+    whole = is_number and (target % 1 == 0).all() and target.abs().max() < 2**53
+    return target.astype(np.int64 if whole else str)
 
 
 def typed(table: pd.DataFrame, target: str) -> pd.DataFrame:
@@ -139,12 +167,12 @@ def _typed(column: pd.Series) -> pd.Series:
     return text
 
 
-def describe(train: pd.DataFrame, target: str, key: str | None) -> list[Column]:
-    """What the training rows show of each column, and which columns no model can use."""
-    return [_describe(train[name], "target" if name == target else "feature", name == key) for name in train]
+def describe(train: pd.DataFrame, target: str, key: str | None, rows: int) -> list[Column]:
+    """What the training rows show of each column, and which columns no model can use. rows: of the raw table."""
+    return [_describe(train[name], name == target, name == key, rows) for name in train]
 
 
-def _describe(column: pd.Series, role: str, is_key: bool) -> Column:
+def _describe(column: pd.Series, is_target: bool, is_key: bool, rows: int) -> Column:
     present = column.dropna()
     facts = {"name": column.name, "missing": round(float(column.isna().mean()), 6)}
     if pd.api.types.is_datetime64_any_dtype(column):
@@ -158,19 +186,26 @@ def _describe(column: pd.Series, role: str, is_key: bool) -> Column:
             facts |= {"low": float(finite.min()), "high": float(finite.max())}
     else:
         facts |= {"kind": "category", "categories": sorted(set(present))}
-    reason = None if role == "target" else _useless(column, present, facts["kind"])
-    if is_key and role == "feature":
-        role = "key"
-    elif reason:
-        role = "dropped"
-    return Column(role=role, reason=reason, **facts)
+    if is_target or is_key:
+        return Column(role="target" if is_target else "key", **facts)
+    reason = _useless(column, present, facts["kind"], rows)
+    return Column(role="dropped" if reason else "feature", reason=reason, **facts)
 
 
-def _useless(column: pd.Series, present: pd.Series, kind: str) -> str | None:
+def _useless(column: pd.Series, present: pd.Series, kind: str, rows: int) -> str | None:
+    """Why a column tells nothing of a row that was not seen, or None."""
     if present.empty:
         return "no value"
     if present.nunique() == 1 and len(present) == len(column):
         return "one value"
-    if kind == "category" and len(present) > 20 and present.nunique() == len(present):
+    if len(present) <= 20 or present.nunique() < len(column):
+        return None
+    if kind == "category":
         return "a different value in every row"
+    if kind == "number" and (present % 1 == 0).all():
+        years = present.min() >= 1500 and present.max() <= 2200
+        if present.max() - present.min() <= rows and not years:
+            return "the number of the row"
+        if re.search(r"(^|[^A-Za-z])(id|ID|Id)$|[a-z]I[dD]$", column.name):
+            return "an id, different in every row"
     return None

@@ -9,19 +9,20 @@ class UserError(Exception):
 
 
 # Import names that differ from the name to install.
-DISTRIBUTIONS = {"sklearn": "scikit-learn", "yaml": "pyyaml"}
+DISTRIBUTIONS = {"ruamel": "ruamel.yaml", "sklearn": "scikit-learn"}
 
 
 def report_in_one_line() -> None:
     """Print a `UserError` or a missing package as one line; any other exception keeps its traceback."""
+    for stream in (sys.stdout, sys.stderr):  # a name that the terminal cannot show is no reason to fail
+        stream.reconfigure(errors="backslashreplace")
     sys.excepthook = _report
 
 
 def _report(kind, error, traceback) -> None:
     if isinstance(error, UserError):
         print(f"error: {error}", file=sys.stderr)
-    elif isinstance(error, ModuleNotFoundError) and error.name:
-        module = error.name.partition(".")[0]
+    elif isinstance(error, ModuleNotFoundError) and (module := _top(error.name or "")) not in ("", _top(__name__)):
         print(
             f"error: the package {DISTRIBUTIONS.get(module, module)} is not installed in this environment; "
             "run: python -m pip install -r requirements.txt",
@@ -31,3 +32,7 @@ def _report(kind, error, traceback) -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     else:
         sys.__excepthook__(kind, error, traceback)
+
+
+def _top(module: str) -> str:
+    return module.partition(".")[0]

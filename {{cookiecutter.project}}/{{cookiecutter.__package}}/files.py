@@ -24,4 +24,4 @@ def write_json(path: str | Path, value: object) -> None:
     """Write `value` as indented JSON. Raises ValueError for NaN or infinity, which are not JSON."""
     with replacing(path) as temporary:
         text = json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False)
-        temporary.write_text(text + "\n", encoding="utf-8")
+        temporary.write_text(text + "\n", encoding="utf-8", newline="\n")

@@ -48,6 +48,8 @@ def score(pipeline: Pipeline, features, labels: np.ndarray, task: str) -> dict[s
             labels, predicted, average="macro", zero_division=0
         )
         found = {"accuracy": np.mean(labels == predicted), "precision": precision, "recall": recall, "f1": f1}
+        if unknown := np.mean(~np.isin(labels, pipeline.classes_)):
+            found["unknown_class_share"] = unknown  # rows of a class that training never saw
         found |= _of_probabilities(pipeline.classes_, labels, pipeline.predict_proba(features))
     return {name: float(value) for name, value in found.items() if np.isfinite(value)}
 

@@ -42,7 +42,8 @@ class Model:
     scaled: bool = False  # the estimator needs columns of like size
 
 
-# To add a model: an entry here, and a section of its arguments under train in params.yaml.
+# To add a model: an entry here, and a section of its arguments under train in params.yaml. A classifier needs
+# predict_proba; types that skops does not trust by itself go into ALLOWED below, where model.load names them.
 MODELS = {
     "random_forest": Model(RandomForestClassifier, RandomForestRegressor),
     "gradient_boosting": Model(GradientBoostingClassifier, GradientBoostingRegressor),
@@ -82,8 +83,8 @@ def _set(estimator: BaseEstimator, settings: Train) -> None:
 
 
 def _preprocess(schema: Schema, scaled: bool) -> ColumnTransformer:
-    """Numbers: the median for missing ones, and a column that says so. Text: a column per category, unseen and rare
-    ones together. Dates: their parts, then as numbers."""
+    """Numbers: the median for missing ones, and a column that says so. Text: a column per category, 30 at most, the
+    rarer ones together; an unseen one is rare. Dates: their parts, then as numbers."""
     numbers = [SimpleImputer(strategy="median", add_indicator=True, keep_empty_features=True)]
     if scaled:
         numbers.append(StandardScaler())
@@ -102,8 +103,9 @@ def date_parts(frame: pd.DataFrame) -> np.ndarray:
     """Days since 1970, month, day, weekday and hour of each date: (rows, 5 x columns), missing ones NaN."""
     parts = []
     for name in frame:
-        moments = frame[name].dt
-        days = (frame[name] - pd.Timestamp(0)) / pd.Timedelta(days=1)
+        column = frame[name].astype("datetime64[s]")  # nanoseconds end in 2262
+        moments = column.dt
+        days = column.astype("int64").where(column.notna()) / 86_400
         parts += [days, moments.month, moments.day, moments.day_of_week, moments.hour]
     return np.column_stack([np.asarray(part, dtype=np.float64) for part in parts])
 
@@ -149,6 +151,7 @@ def _normalised(file: bytes) -> bytes:
         for old, new in [*members.items(), ("schema.json", "schema.json")]:
             content = source.read(old) if old in members else json.dumps(state).encode()
             info = zipfile.ZipInfo(new, date_time=(1980, 1, 1, 0, 0, 0))
+            info.create_system = 3  # Unix, also where it is not
             target.writestr(info, content, zipfile.ZIP_DEFLATED)
     return result.getvalue()
 

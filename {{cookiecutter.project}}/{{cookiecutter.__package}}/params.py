@@ -1,10 +1,11 @@
 """params.yaml as typed, validated objects."""
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
 
 from .errors import UserError
 
@@ -27,6 +28,7 @@ class Data(Section):
 class Prepare(Section):
     split: Literal["random", "hash", "group", "time"]
     by: str | None
+    duplicates: Literal["drop", "keep"]
     test_size: float = Field(gt=0, lt=1)
     seed: int = Seed
 
@@ -40,7 +42,7 @@ class Train(Section):
     model: str
     scoring: str | None
     folds: int = Field(ge=2)
-    learning_curve: list[float] = Field(min_length=1)
+    learning_curve: list[Annotated[float, Field(gt=0, le=1)]]
     seed: int = Seed
 
     @property
@@ -75,8 +77,9 @@ def load() -> Params:
         root = Path(__file__).resolve().parents[1]
         raise UserError(f"there is no params.yaml in {Path.cwd()}; run this in the project's root: cd {root}")
     try:
-        return Params.model_validate(yaml.safe_load(PATH.read_text(encoding="utf-8")))
-    except yaml.YAMLError as error:
+        # DVC's own reader: PyYAML, of YAML 1.1, takes the 1e-05 that DVC writes for text.
+        return Params.model_validate(YAML(typ="safe", pure=True).load(PATH.read_text(encoding="utf-8")))
+    except YAMLError as error:
         raise UserError(f"params.yaml: {' '.join(str(error).split())}") from error
     except ValidationError as error:
         raise UserError("; ".join(_describe(mistake) for mistake in error.errors())) from error

@@ -1,12 +1,13 @@
 """What a file of raw data is, found with the standard library alone.
 
 dataset.py reads through this module, and so do the hooks of the template, before anything is installed. What only some
-files need is imported where it is used: a hook is over in a tenth of a second.
+files need is imported where it is used, for a quick start.
 """
 
 import csv
 import io
 import lzma
+import re
 import zlib
 from collections import Counter, namedtuple
 from collections.abc import Iterator
@@ -92,12 +93,13 @@ def detect(path: str | Path) -> Format:
     try:
         encoding = _encoding(path)
         with open_bytes(path) as stream:
-            sample = io.TextIOWrapper(stream, encoding, newline="").read(SAMPLE)
-    except (EOFError, OSError, zlib.error, lzma.LZMAError) as error:
-        raise TableError(f"cannot be unpacked ({error}); make the file again") from error
+            sample = io.TextIOWrapper(stream, encoding).read(SAMPLE)
+        delimiter = _delimiter(sample) if sample.strip() else ","
+    except (EOFError, OSError, RuntimeError, UnicodeError, csv.Error, zlib.error, lzma.LZMAError) as error:
+        raise TableError(f"cannot be read ({error}); make the file again") from error
     if not sample.strip():
         raise TableError("is empty; it needs a header and rows")
-    return Format("csv", encoding, _delimiter(sample))
+    return Format("csv", encoding, delimiter)
 
 
 def _encoding(path: str | Path) -> str:
@@ -138,8 +140,11 @@ def _delimiter(sample: str) -> str:
 
 def read_rows(path: str | Path, form: Format) -> Iterator[list[str]]:
     """Yield the rows of a CSV as text, the header first, blank lines left out."""
-    with open_bytes(path) as stream, io.TextIOWrapper(stream, form.encoding, newline="") as text:
-        yield from (row for row in csv.reader(text, delimiter=form.delimiter) if row)
+    try:
+        with open_bytes(path) as stream, io.TextIOWrapper(stream, form.encoding) as text:
+            yield from (row for row in csv.reader(text, delimiter=form.delimiter) if row)
+    except (UnicodeError, csv.Error) as error:
+        raise TableError(f"cannot be read ({error}); make the file again") from error
 
 
 def column_names(header: list[str]) -> list[str]:
@@ -158,6 +163,8 @@ def target_column(names: list[str], target: str | None) -> str:
 
     Raises TableError for a name that is not among the columns, with those that are close to it.
     """
+    if len(names) < 2:
+        raise TableError(f"has one column, {names[0]!r}, and nothing to predict it from; check its delimiter")
     if not target:
         return names[-1]
     if target in names:
@@ -175,23 +182,62 @@ def _shortened(names: list[str], limit: int = 12) -> str:
     return ", ".join(map(repr, names[:limit])) + more
 
 
+def check_target(target: str, values: Counter[str]) -> None:
+    """Raise TableError where the target has no value, or one: values counts each, missing ones left out."""
+    if not values:
+        raise TableError(f"has no value in the target column {target!r}; choose another target")
+    if len(values) == 1:
+        raise TableError(f"has one value, {next(iter(values))!r}, in the target column {target!r}; choose another")
+
+
 def infer_task(target: str, values: Counter[str]) -> str:
     """classification or regression, from the count of each value of the target, missing ones left out.
 
     Text, two values, or a few whole numbers that recur are classes; other numbers are quantities.
     Raises TableError where there is nothing to learn: no value, one value, or classes that never recur.
     """
-    if not values:
-        raise TableError(f"has no value in the target column {target!r}; choose another target")
-    if len(values) == 1:
-        raise TableError(f"has one value, {next(iter(values))!r}, in the target column {target!r}; choose another")
+    check_target(target, values)
+    numbers = parse_numbers(values)
     rows = sum(values.values())
-    try:
-        whole = all(float(value).is_integer() for value in values)
-    except ValueError:
+    if numbers is None or len(values) == 2:
         few = True
     else:
-        few = len(values) == 2 or (whole and len(values) <= 20 and 10 * len(values) <= rows)
+        whole = all(number.is_integer() for number in numbers.values())
+        few = whole and len(values) <= 20 and 10 * len(values) <= rows
     if few and max(values.values()) == 1:
         raise TableError(f"has a different value in every row of the target column {target!r}; choose another")
     return "classification" if few else "regression"
+
+
+PLAIN = r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?|[-+]?inf(inity)?"
+# How people write numbers: a pattern for every value of a column, and what to take out or replace.
+STYLES = (
+    (PLAIN, ()),
+    (r"[-+]?(\d{1,3}(,\d{3})+|\d+)(\.\d+)?", ((",", ""),)),  # 1,234.5
+    (r"[-+]?(\d{1,3}(\.\d{3})+|\d+)(,\d+)?", ((".", ""), (",", "."))),  # 1.234,5
+    (
+        r"[-+]?(\d{1,3}([ \u00a0\u202f']\d{3})+|\d+)([.,]\d+)?",  # 1 234,5 or 1'234.5
+        ((" ", ""), ("\u00a0", ""), ("\u202f", ""), ("'", ""), (",", ".")),
+    ),
+)
+
+
+def parse_numbers(texts) -> dict[str, float] | None:
+    """Each text as the number that it writes, None where one is no number or the texts follow no one style.
+
+    Styles: plain, thousands separated by commas, points, spaces or apostrophes, decimal commas; each also with a percent
+    sign, 5% being 5.
+    """
+    texts = list(texts)
+    bare = [text[:-1].rstrip() for text in texts] if all(text.endswith("%") for text in texts) else texts
+    for pattern, changes in STYLES:
+        if all(re.fullmatch(pattern, text, re.ASCII | re.IGNORECASE) for text in bare):
+            for old, new in changes:
+                bare = [text.replace(old, new) for text in bare]
+            return dict(zip(texts, map(float, bare), strict=True))
+    return None
+
+
+def is_index(name: str) -> bool:
+    """Whether a column of a Parquet file is the index that pandas kept there."""
+    return re.fullmatch(r"__index_level_\d+__", name) is not None

@@ -63,7 +63,8 @@ class Schema(BaseModel):
 
     def save(self) -> None:
         with replacing(PATH) as temporary:
-            temporary.write_text(self.model_dump_json(indent=2, exclude_defaults=True) + "\n", encoding="utf-8")
+            text = self.model_dump_json(indent=2, exclude_defaults=True)
+            temporary.write_text(text + "\n", encoding="utf-8", newline="\n")
 
 
 def load() -> Schema:
@@ -75,7 +76,9 @@ def load() -> Schema:
 
 
 def _number(column: pd.Series) -> pd.Series:
-    return column.astype(np.float64).replace([np.inf, -np.inf], np.nan)
+    """Infinities, and what trees hold for infinite, are missing."""
+    column = column.astype(np.float64)
+    return column.where(column.abs() < np.finfo(np.float32).max)
 
 
 def _category(column: pd.Series) -> pd.Series:

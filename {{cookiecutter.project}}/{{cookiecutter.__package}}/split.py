@@ -14,10 +14,12 @@ def choose_test(table: pd.DataFrame, classes: pd.Series | None, settings: Prepar
     """Choose the test rows.
 
     table: the rows as read, any types. classes: the class of each row, None for regression.
-    Returns a boolean vector, True for test, with at least one row on each side. Raises UserError otherwise.
+    Returns a boolean vector, True for test, with at least two rows on each side. Raises UserError otherwise.
     """
     if settings.split in ("group", "time") and settings.by is None:
         raise UserError(f"params.yaml: prepare.by: null: a split by {settings.split} needs a column to go by")
+    if settings.split == "random" and settings.by is not None:
+        raise UserError(f"params.yaml: prepare.by: {settings.by!r}: random goes by no column; use group, hash or null")
     if settings.by is not None and settings.by not in table:
         raise UserError(f"params.yaml: prepare.by: {settings.by!r}: is not a column of the table")
     if settings.split == "random":
@@ -28,9 +30,11 @@ def choose_test(table: pd.DataFrame, classes: pd.Series | None, settings: Prepar
         held_out = _group(table[settings.by], settings)
     else:
         held_out = _time(table[settings.by], settings)
-    if held_out.all() or not held_out.any():
-        side = "training" if held_out.all() else "test"
-        raise UserError(f"params.yaml: prepare.test_size: {settings.test_size}: leaves no {side} rows of {len(table)}")
+    if min(held_out.sum(), (~held_out).sum()) < 2:
+        raise UserError(
+            f"params.yaml: prepare.test_size: {settings.test_size}: splits {len(table)} rows into "
+            f"{(~held_out).sum()} for training and {held_out.sum()} for the test; each side needs two"
+        )
     return held_out
 
 
@@ -64,15 +68,14 @@ def _time(column: pd.Series, settings: Prepare) -> np.ndarray:
 
 
 def parse_time(column: pd.Series) -> pd.Series:
-    """Dates, or numbers as they are. Raises UserError that names the first row that is neither."""
+    """Dates, or numbers as they are. Raises UserError where a row has neither."""
     if pd.api.types.is_numeric_dtype(column) and column.notna().all():
         return column
     moments = pd.to_datetime(column, errors="coerce", format="ISO8601", utc=True)
     if (wrong := moments.isna()).any():
-        row = int(np.flatnonzero(wrong)[0])
         raise UserError(
             f"params.yaml: prepare.by: {column.name!r}: a split by time needs a date or number in every row; "
-            f"row {row + 1} has {column.iloc[row]!r}"
+            f"{wrong.sum()} rows have none, such as {column[wrong].iloc[0]!r}"
         )
     return moments
 
@@ -80,9 +83,10 @@ def parse_time(column: pd.Series) -> pd.Series:
 def hash_rows(table: pd.DataFrame, seed: int) -> np.ndarray:
     """A number in [0, 1) per row, the same on every platform and in every version of this table.
 
-    A cell hashes by its value and not its type: 1, 1.0 and "1" are one, as the float64's bits; other text is hashed by
-    FNV-1a over its UTF-8 bytes (Fowler, Noll and Vo), and each result is mixed by the finaliser of splitmix64
-    (Steele, Lea and Flood, 2014). A row is the sum over its columns, each mixed with its name, so their order is free.
+    A cell hashes by its value and not its type: 1, 1.0 and "1" are one, as the float64's bits; so are True and "true",
+    as text. Text, and a timestamp in ISO 8601, is hashed by FNV-1a over its UTF-8 bytes (Fowler, Noll and Vo), and each
+    result is mixed by the finaliser of splitmix64 (Steele, Lea and Flood, 2014). A row is the sum over its columns, each
+    mixed with its name, so their order is free.
     """
     total = np.full(len(table), np.uint64(seed))
     for name in table:
@@ -94,7 +98,9 @@ def hash_rows(table: pd.DataFrame, seed: int) -> np.ndarray:
 def _as_written(column: pd.Series) -> pd.Series:
     if pd.api.types.is_datetime64_any_dtype(column):
         return column.dt.strftime("%Y-%m-%dT%H:%M:%S.%f")
-    return column.astype(object)
+    column = column.astype(object)
+    truth = {True: "True", False: "False", "true": "True", "false": "False", "TRUE": "True", "FALSE": "False"}
+    return column.map(lambda value: truth.get(value, value) if isinstance(value, bool | str) else value)
 
 
 def _hash(values: np.ndarray) -> np.ndarray:

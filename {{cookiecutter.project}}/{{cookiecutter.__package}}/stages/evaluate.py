@@ -52,7 +52,7 @@ def main() -> None:
         points = draw(pipeline, features, labels)
         for name, (x, y) in {**PLOTS["classification"], **PLOTS["regression"]}.items():
             live.log_plot(name, points.get(name, []), x=x, y=y)
-    save_predictions(pipeline, features, labels)
+    save_predictions(pipeline, features, labels, table.drop(columns=found.target))
     print(", ".join(f"{name} {value:.3f}" for name, value in scores.items()))
 
 
@@ -109,11 +109,13 @@ def number_plots(pipeline: Pipeline, features: pd.DataFrame, labels: np.ndarray)
     return {name: points[list(axes)].to_dict("records") for name, axes in PLOTS["regression"].items()}
 
 
-def save_predictions(pipeline: Pipeline, features: pd.DataFrame, labels: np.ndarray) -> None:
-    """Write every test row with its prediction, and the probability of the predicted class, to look into errors."""
-    rows = features.assign(actual=labels, predicted=pipeline.predict(features))
+def save_predictions(pipeline: Pipeline, features: pd.DataFrame, labels: np.ndarray, table: pd.DataFrame) -> None:
+    """Write every test row, its prediction, and the probability of the predicted class, to look into errors."""
+    said = {"actual": labels, "predicted": pipeline.predict(features)}
     if hasattr(pipeline, "predict_proba"):
-        rows["probability"] = pipeline.predict_proba(features).max(axis=1)
+        said["probability"] = pipeline.predict_proba(features).max(axis=1)
+    # Not assign: a column of the table may have one of these names.
+    rows = pd.concat([pd.DataFrame(said, index=table.index), table], axis=1)
     with replacing(RESULTS / "predictions.csv") as temporary:
         rows.to_csv(temporary, index=False, lineterminator="\n")
 

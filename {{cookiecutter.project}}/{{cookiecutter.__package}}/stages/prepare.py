@@ -17,8 +17,10 @@ def main() -> None:
     settings = params.load()
     raw = dataset.read(settings.data.path)
     print(f"read {len(raw)} rows and {raw.shape[1]} columns from {settings.data.path}")
-    cleaned = dataset.clean(raw, settings.data.target, settings.data.task)
+    cleaned = dataset.clean(raw, settings.data, settings.prepare.duplicates)
     print(f"dropped {cleaned.duplicates} duplicate rows and {cleaned.without_target} with no {cleaned.target!r}")
+    if cleaned.duplicates > len(raw) / 10:
+        print("that is many duplicates: where each is a case of its own, set prepare.duplicates to keep")
 
     train, test, found = divide(cleaned, settings.prepare)
     for name, rows in ((schema.TRAIN, train), (schema.TEST, test)):
@@ -54,10 +56,13 @@ def divide(cleaned: dataset.Cleaned, settings: params.Prepare) -> tuple[pd.DataF
         by=settings.by,
         train_rows=len(train),
         test_rows=len(test),
-        columns=dataset.describe(train, target, settings.by if settings.split in ("hash", "group") else None),
+        columns=dataset.describe(
+            train, target, settings.by if settings.split in ("hash", "group") else None, cleaned.rows
+        ),
     )
     if not found.names():
-        raise UserError(f"no column is left to predict {target!r} from; see the lines above")
+        reasons = ", ".join(f"{c.name!r}: {c.reason}" for c in found.columns if c.role == "dropped")
+        raise UserError(f"no column is left to predict {target!r} from ({reasons}); give the table more columns")
     kept = [column.name for column in found.columns if column.role != "dropped"]
     return train[kept], test[kept], found
 

@@ -23,6 +23,7 @@ from .. import metrics, model, params, schema
 from ..errors import UserError
 from ..files import write_json
 from ..schema import Schema
+from ..split import parse_time
 
 RESULTS = Path("results/train")
 LIBRARIES = ("dvc", "dvclive", "numpy", "pandas", "pyarrow", "scikit-learn", "scipy", "skops")
@@ -38,15 +39,14 @@ def main() -> None:
 
     # dvc.yaml lists the plots, and DVC keeps the experiment: dvclive does the logging alone.
     with Live(str(RESULTS), dvcyaml=None, save_dvc_exp=False) as live:
-        folds = list(cross_validation(found, settings, table, labels))
+        folds = cross_validation(found, settings, table, labels)
         scores = learning_curve(live, pipeline, features, labels, folds, scoring, settings)
         live.log_metric("cv_std", float(np.std(scores)), plot=False)
         bars = [{"fold": f"fold {number}", "score": float(value)} for number, value in enumerate(scores, start=1)]
         live.log_plot("folds", bars, x="score", y="fold", template="bar_horizontal")
         pipeline.fit(features, labels)
-        main_metric = metrics.SCORING[found.task][0]
-        scores_of_train = metrics.score(pipeline, features, labels, found.task)
-        live.log_metric(f"train_{main_metric}", scores_of_train[main_metric], plot=False)
+        for name, value in metrics.score(pipeline, features, labels, found.task).items():
+            live.log_metric(f"train_{name}", value, plot=False)
 
     model.save(pipeline)
     write_json(model.PATH.with_name("model.json"), describe(pipeline))
@@ -54,28 +54,41 @@ def main() -> None:
     print(f"{settings.model}: {scoring} {np.mean(scores):.3f} ± {np.std(scores):.3f} over {len(folds)} folds")
 
 
-def cross_validation(found: Schema, settings: params.Train, table: pd.DataFrame, labels: np.ndarray):
-    """Pairs of (training, validation) positions, by the rule that split train from test.
+def cross_validation(
+    found: Schema, settings: params.Train, table: pd.DataFrame, labels: np.ndarray
+) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Positions of (training, validation) rows by fold, by the rule that split train from test.
 
-    Raises UserError where there are fewer rows, groups or members of every class than folds.
+    Raises UserError where there are fewer rows, groups, moments or members of every class than folds, or where a fold
+    has one class to learn from.
     """
     classes = found.task == "classification"
-    groups = None
-    if found.split == "time":
+    rows, groups = table, None
+    if found.split == "time":  # rows of one moment stay together
+        moments, rows = pd.factorize(parse_time(table[found.by]))
         splitter = TimeSeriesSplit(settings.folds)
-    elif found.by and table[found.by].duplicated().any():
+    elif found.split in ("hash", "group") and found.by and table[found.by].duplicated().any():
         groups = pd.factorize(table[found.by], use_na_sentinel=False)[0]
-        kind = StratifiedGroupKFold if classes else GroupKFold
-        splitter = kind(settings.folds, shuffle=True, random_state=settings.seed)
+        splitter = (StratifiedGroupKFold if classes else GroupKFold)(
+            settings.folds, shuffle=True, random_state=settings.seed
+        )
     else:
-        kind = StratifiedKFold if classes else KFold
-        splitter = kind(settings.folds, shuffle=True, random_state=settings.seed)
+        splitter = (StratifiedKFold if classes else KFold)(settings.folds, shuffle=True, random_state=settings.seed)
     try:
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", "The least populated class")
-            return list(splitter.split(table, labels, groups))
+            folds = list(splitter.split(rows, None if found.split == "time" else labels, groups))
     except ValueError as error:
         raise UserError(f"params.yaml: train.folds: {settings.folds}: too many for this table: {error}") from error
+    if found.split == "time":
+        folds = [tuple(np.flatnonzero(np.isin(moments, part)) for part in fold) for fold in folds]
+    if classes and any(len(np.unique(labels[train])) < 2 for train, _ in folds):
+        rarest = pd.Series(labels).value_counts().min()
+        raise UserError(
+            f"params.yaml: train.folds: {settings.folds}: a fold has one class to learn from (the rarest has {rarest} "
+            "training rows); use fewer folds, another prepare.split, or more rows"
+        )
+    return folds
 
 
 def learning_curve(
@@ -97,17 +110,37 @@ def learning_curve(
         parts = [(train[: round(share * len(train))], validation) for train, validation in shuffled]
         if share < 1 and any(len(np.unique(labels[train])) < 2 for train, _ in parts):
             continue  # too few rows to fit anything
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", UndefinedMetricWarning)
-            scores = cross_validate(pipeline, features, labels, cv=parts, scoring=scoring, return_train_score=True)
-        if np.isnan(scores["test_score"]).any():
+        try:
+            scores = score_folds(pipeline, features, labels, parts, scoring)
+        except UserError:
             if share < 1:
-                continue
-            raise UserError(f"params.yaml: train.scoring: {scoring!r}: has no value in some fold; use fewer folds")
+                continue  # a step of the curve with too few rows
+            raise
         live.step = int(np.mean([len(train) for train, _ in parts]))
-        live.log_metric("train_score", float(np.mean(scores["train_score"])))
+        live.log_metric("cv_train_mean", float(np.mean(scores["train_score"])))
         live.log_metric("cv_mean", float(np.mean(scores["test_score"])))
     return scores["test_score"]
+
+
+def score_folds(
+    pipeline: Pipeline, features: pd.DataFrame, labels: np.ndarray, parts: list, scoring: str
+) -> dict[str, np.ndarray]:
+    """Fit and score each fold. Raises UserError where a fold cannot be fitted, with scikit-learn's reason, or scored."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UndefinedMetricWarning)
+            warnings.filterwarnings("ignore", "The number of unique classes")
+            scores = cross_validate(
+                pipeline, features, labels, cv=parts, scoring=scoring, return_train_score=True, error_score="raise"
+            )
+    except ValueError as error:
+        raise UserError(f"params.yaml: train: a fold cannot be fitted or scored by {scoring}: {error}") from error
+    if np.isnan(scores["test_score"]).any():
+        raise UserError(
+            f"params.yaml: train.scoring: {scoring!r}: has no value in a fold (too few rows, or a class is missing); "
+            "use another score, or fewer folds"
+        )
+    return scores
 
 
 def describe(pipeline: Pipeline) -> dict[str, object]:
@@ -124,7 +157,6 @@ def environment() -> dict[str, object]:
     return {
         "python": platform.python_version(),
         "system": platform.system(),
-        "release": platform.release(),
         "machine": platform.machine(),
         "libraries": {name: version(name) for name in LIBRARIES},
     }

@@ -9,10 +9,10 @@ import subprocess
 from typing import Any
 
 import dvc.api
-import yaml
 from dvc.exceptions import DvcException
 from dvc.repo import Repo
 from dvc.scm import RevError, resolve_rev
+from ruamel.yaml import YAML
 
 from ..errors import UserError
 
@@ -43,12 +43,13 @@ def collect(rev: str | None) -> dict[str, dict[str, Any]]:
         facts[kind] = {}
         for path in paths:
             try:
-                content = yaml.safe_load(dvc.api.read(path, rev=rev, encoding="utf-8"))
+                content = YAML(typ="safe", pure=True).load(dvc.api.read(path, rev=rev, encoding="utf-8"))
             except (FileNotFoundError, DvcException) as error:
                 raise UserError(f"{path} is not in {rev or 'the workspace'}; run: dvc repro") from error
-            if path == "dvc.lock":  # the raw table is the first dep of the first stage
-                raw = content["stages"]["prepare"]["deps"][0]
+            if path == "dvc.lock":
+                raw = next(dep for dep in content["stages"]["prepare"]["deps"] if dep["path"].startswith("data/raw/"))
                 content = {"file": raw["path"], "md5": raw["md5"]}
+            content.pop("step", None)  # of dvclive
             facts[kind] |= content
     return facts
 
@@ -60,16 +61,17 @@ def experiment(rev: str | None) -> dict[str, Any]:
             commit = resolve_rev(repo.scm, rev or "HEAD")
         except RevError as error:
             raise UserError(
-                f"there is no revision or experiment {rev!r}; dvc exp list -A and git log have their names"
+                f"there is no revision or experiment {rev or 'HEAD'!r}; dvc exp list -A and git log have their names"
             ) from error
-    time, author, subject = _git("show", "-s", "--format=%aI%n%an <%ae>%n%s", commit).splitlines()
+    time, author, subject, *_ = _git("log", "-1", "--format=%aI%n%an <%ae>%n%s", commit).split("\n")
     names = _git("for-each-ref", "refs/exps", f"--points-at={commit}", "--format=%(refname:lstrip=4)").split()
     dirty = rev is None and bool(_git("status", "--porcelain"))
     return {"name": names[0] if names else subject, "commit": commit, "time": time, "author": author, "dirty": dirty}
 
 
 def _git(*arguments: str) -> str:
-    return subprocess.run(["git", *arguments], check=True, capture_output=True, text=True, encoding="utf-8").stdout
+    command = ["git", "-c", "log.showSignature=false", *arguments]
+    return subprocess.run(command, check=True, capture_output=True, text=True, encoding="utf-8").stdout
 
 
 def _flat(values: dict[str, Any], prefix: str = "") -> list[tuple[str, Any]]:
