@@ -6,7 +6,7 @@ BIN := $(CURDIR)/.venv/bin
 unexport PYTHONDONTWRITEBYTECODE
 export PATH := $(BIN):$(PATH)
 
-.PHONY: demo test fast lint bench requirements
+.PHONY: demo test fast lint bench corpus requirements
 
 demo: .venv/ready ## generate a project from the sample and run it
 	sh demo.sh
@@ -19,11 +19,15 @@ fast: .venv/ready ## the tests that run no DVC
 	python -m pytest -m "not slow"
 
 lint: .venv/ready
-	ruff check tests benchmarks
-	ruff format --check tests benchmarks
+	ruff check tests benchmarks corpus
+	ruff format --check tests benchmarks corpus
 
 bench: .venv/ready ## the figures in docs/benchmarks.md
 	python -m benchmarks
+
+corpus: .venv/ready ## the template on every table of the corpus: results in corpus.csv
+	python -m pip install --quiet --disable-pip-version-check -c requirements.txt -e ".[corpus]"
+	python -m corpus development
 
 .venv/ready: requirements.txt {{cookiecutter.project}}/requirements.txt
 	$(PYTHON) -m venv .venv

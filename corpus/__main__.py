@@ -8,6 +8,7 @@ import argparse
 import contextlib
 import importlib
 import io
+import json
 import os
 import statistics
 import subprocess
@@ -53,7 +54,7 @@ def run(table: Table) -> dict[str, object]:
                 row |= stages(table, Path(folder))
         except Refused as refusal:
             row |= {"outcome": "refused", "message": str(refusal)}
-        except Exception:
+        except Exception:  # noqa: BLE001  (a crash is a result, to be counted)
             row |= {"outcome": "crashed", "message": traceback.format_exc().strip().splitlines()[-1]}
         row["seconds"] = round(time.perf_counter() - start, 1)
     return row
@@ -102,8 +103,6 @@ def replace_in(file: str, old: str, new: str) -> None:
 
 def measures(project: Path) -> dict[str, object]:
     """The scores of the default model, and of plain HistGradientBoosting on the same rows and folds."""
-    import json
-
     import numpy as np
     from corpus_project import metrics, params, schema
     from corpus_project.stages.train import cross_validation

@@ -102,6 +102,14 @@ def test_hash_split_keeps_the_side_of_a_row_when_the_table_grows(params):
     assert (np.sort(after[(grown["size"] != 7).to_numpy()]) == np.sort(before)).all()
 
 
+def test_a_split_by_time_may_go_by_the_number_of_the_row(params):
+    pd.read_csv("table.csv").rename_axis("step").to_csv("table.csv")
+    params(prepare={"split": "time", "by": "step"})
+    run()
+    assert "step" not in schema.load().names()
+    assert "seen" in schema.load().names()
+
+
 def test_the_hash_is_the_same_on_every_platform_and_version():
     table = pd.DataFrame({"a": [1, 2.5, "x", True, None]}, dtype=object)
     assert split.hash_rows(table, 0).round(6).tolist() == HASHES
@@ -206,6 +214,7 @@ def test_the_same_inputs_give_the_same_bytes(params):
         ("train", "fold", 5),
         ("train", "learning_curve", [-0.5, 1.0]),
         ("prepare", "by", "site"),
+        ("prepare", "by", "kind"),
         ("train", "random_forest", {"n_estimators": -1}),
         ("train", "random_forest", {"trees": 1}),
     ],

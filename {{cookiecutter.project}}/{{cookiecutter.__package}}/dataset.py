@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 
 from . import rawtable
 from .errors import UserError
-from .params import Data
+from .params import Data, Prepare
 from .rawtable import TableError
 from .schema import Column
 
@@ -167,12 +167,18 @@ def _typed(column: pd.Series) -> pd.Series:
     return text
 
 
-def describe(train: pd.DataFrame, target: str, key: str | None, rows: int) -> list[Column]:
+def describe(train: pd.DataFrame, target: str, settings: Prepare, rows: int) -> list[Column]:
     """What the training rows show of each column, and which columns no model can use. rows: of the raw table."""
-    return [_describe(train[name], name == target, name == key, rows) for name in train]
+    columns = [_describe(train[name], rows) for name in train]
+    for column in columns:
+        if column.name == target:
+            column.role, column.reason = "target", None
+        elif column.name == settings.by and (column.reason or settings.split != "time"):
+            column.role, column.reason = "key", None  # kept for the folds; a date is a feature too
+    return columns
 
 
-def _describe(column: pd.Series, is_target: bool, is_key: bool, rows: int) -> Column:
+def _describe(column: pd.Series, rows: int) -> Column:
     present = column.dropna()
     facts = {"name": column.name, "missing": round(float(column.isna().mean()), 6)}
     if pd.api.types.is_datetime64_any_dtype(column):
@@ -186,8 +192,6 @@ def _describe(column: pd.Series, is_target: bool, is_key: bool, rows: int) -> Co
             facts |= {"low": float(finite.min()), "high": float(finite.max())}
     else:
         facts |= {"kind": "category", "categories": sorted(set(present))}
-    if is_target or is_key:
-        return Column(role="target" if is_target else "key", **facts)
     reason = _useless(column, present, facts["kind"], rows)
     return Column(role="dropped" if reason else "feature", reason=reason, **facts)
 

@@ -1,5 +1,6 @@
 """Mistakes of the person at the terminal get one line, no traceback, and exit code 1."""
 
+import io
 import os
 import sys
 
@@ -14,8 +15,9 @@ DISTRIBUTIONS = {"ruamel": "ruamel.yaml", "sklearn": "scikit-learn"}
 
 def report_in_one_line() -> None:
     """Print a `UserError` or a missing package as one line; any other exception keeps its traceback."""
-    for stream in (sys.stdout, sys.stderr):  # a name that the terminal cannot show is no reason to fail
-        stream.reconfigure(errors="backslashreplace")
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a name that the terminal cannot show is no reason to fail
+            stream.reconfigure(errors="backslashreplace")
     sys.excepthook = _report
 
 

@@ -38,6 +38,8 @@ def main() -> None:
 def divide(cleaned: dataset.Cleaned, settings: params.Prepare) -> tuple[pd.DataFrame, pd.DataFrame, Schema]:
     """Split the rows, learn the schema from the training rows, and keep the columns that it uses."""
     table, target, task = cleaned.table, cleaned.target, cleaned.task
+    if settings.by == target:
+        raise UserError(f"params.yaml: prepare.by: {target!r}: is the target; choose another column to split by")
     classes = table[target] if task == "classification" else None
     held_out = choose_test(table, classes, settings)
     if settings.split == "time":  # in order, for cross-validation that never looks ahead
@@ -56,9 +58,7 @@ def divide(cleaned: dataset.Cleaned, settings: params.Prepare) -> tuple[pd.DataF
         by=settings.by,
         train_rows=len(train),
         test_rows=len(test),
-        columns=dataset.describe(
-            train, target, settings.by if settings.split in ("hash", "group") else None, cleaned.rows
-        ),
+        columns=dataset.describe(train, target, settings, cleaned.rows),
     )
     if not found.names():
         reasons = ", ".join(f"{c.name!r}: {c.reason}" for c in found.columns if c.role == "dropped")
