@@ -1,6 +1,7 @@
 """The rule by which the corpus picks a column to predict."""
 
 import pandas as pd
+
 from corpus.tables import pick_target
 
 
