@@ -92,6 +92,8 @@ def commit() -> str:
     """Make a repository with one commit, which DVC experiments need; return what is left for the user to do."""
     if not shutil.which("git"):
         return "Git is not installed. DVC experiments need it: install it, then git init, git add -A and git commit."
+    if Path(".git").exists():  # generated over a project, with --overwrite-if-exists
+        return "This folder was a Git repository before: nothing was committed; see git diff."
     if outer := next((folder for folder in Path.cwd().parents if (folder / ".git").exists()), None):
         return (
             f"This folder is inside the Git repository {outer}: nothing was committed there. "

@@ -386,6 +386,15 @@ def test_inside_a_git_repository_nothing_is_committed(bake, tmp_path):
     assert run("git", "status", "--porcelain", cwd=tmp_path) == "?? penguins/\n"
 
 
+def test_generated_again_over_a_project_nothing_is_committed(bake, tmp_path):
+    project = bake()
+    (project.path / "mine").write_text("mine")
+    command = ("cookiecutter", str(TEMPLATE), "--no-input", "--overwrite-if-exists", "ci=none")
+    assert "nothing was committed" in run(sys.executable, "-m", *command, cwd=tmp_path)
+    assert "?? mine" in project.run("git", "status", "--porcelain")
+    assert len(project.run("git", "log", "--format=%s").splitlines()) == 1
+
+
 def test_without_a_git_identity(cookiecutter, tmp_path):
     (tmp_path / "gitconfig").write_text("[user]\n  useConfigOnly = true\n")
     output = cookiecutter(tmp_path, variables={"GIT_CONFIG_GLOBAL": str(tmp_path / "gitconfig")}, author_name="Ada")
