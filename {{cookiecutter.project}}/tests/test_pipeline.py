@@ -225,6 +225,21 @@ def test_a_wrong_value_is_named(params, section, key, value):
         run()
 
 
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("a,y\n1,2,x\n3,4,z\n", "more cells than the header has names"),
+        ("a,y\n" + "1,x\n" * 9 + "1,2,3,z\n", "a row does not fit the header|more cells than the header"),
+        ("", "is empty"),
+        ("a,y\n", "has a header and no rows"),
+    ],
+)
+def test_a_table_that_cannot_be_read_is_refused(params, text, message):
+    Path("table.csv").write_text(text)
+    with pytest.raises(UserError, match=message):
+        prepare.main()
+
+
 def test_params_are_looked_for_in_the_root(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(UserError, match="run this in the project's root"):

@@ -43,10 +43,10 @@ def read(path: str) -> pd.DataFrame:
         table = _read_parquet(path) if form.kind == "parquet" else _read_csv(path, form)
     except (TableError, pa.ArrowException, OSError, UnicodeError) as error:
         raise UserError(f"{path}: {error}") from error
-    except (pd.errors.ParserError, pd.errors.ParserWarning) as error:
-        raise UserError(
-            f"{path}: a row does not fit the header: {str(error).split(': ')[-1].strip()}; mend it"
-        ) from error
+    except pd.errors.ParserWarning as error:
+        raise UserError(f"{path}: rows have more cells than the header has names; mend the header") from error
+    except pd.errors.ParserError as error:
+        raise UserError(f"{path}: a row does not fit the header: {str(error).split(': ')[-1].strip()}") from error
     if table.empty:
         raise UserError(f"{path}: has a header and no rows; give it some")
     return table
