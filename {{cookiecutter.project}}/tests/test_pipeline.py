@@ -71,6 +71,7 @@ def test_classification(params, name):
     results = run()
     assert results["prepare"]["class_share"].keys() == {"large", "small"}
     assert results["train"]["cv_mean"] > 0.7
+    assert 0.4 < results["train"]["baseline_cv_mean"] < 0.6
     assert results["evaluate"]["accuracy"] > 0.6
     assert results["evaluate"]["roc_auc"] > 0.7
 
@@ -80,6 +81,7 @@ def test_regression(params, name):
     params(data={"target": "weight", "task": "auto"}, train={"model": name})
     results = run()
     assert results["evaluate"]["r2"] > 0.6
+    assert results["train"]["baseline_cv_mean"] < 0.01
     assert results["evaluate"]["rmse"] < 2
 
 

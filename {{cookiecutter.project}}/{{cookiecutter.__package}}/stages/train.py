@@ -8,6 +8,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from dvclive import Live
+from sklearn.base import BaseEstimator
+from sklearn.dummy import DummyClassifier, DummyRegressor
 from sklearn.exceptions import UndefinedMetricWarning
 from sklearn.model_selection import (
     GroupKFold,
@@ -42,6 +44,9 @@ def main() -> None:
         folds = cross_validation(found, settings, table, labels)
         scores = learning_curve(live, pipeline, features, labels, folds, scoring, settings)
         live.log_metric("cv_std", float(np.std(scores)), plot=False)
+        dummy = DummyClassifier() if found.task == "classification" else DummyRegressor()
+        baseline = float(np.mean(score_folds(dummy, features, labels, folds, scoring)["test_score"]))
+        live.log_metric("baseline_cv_mean", baseline, plot=False)
         bars = [{"fold": f"fold {number}", "score": float(value)} for number, value in enumerate(scores, start=1)]
         live.log_plot("folds", bars, x="score", y="fold", template="bar_horizontal")
         pipeline.fit(features, labels)
@@ -52,6 +57,7 @@ def main() -> None:
     write_json(model.PATH.with_name("model.json"), describe(pipeline))
     write_json(model.PATH.with_name("environment.json"), environment())
     print(f"{settings.model}: {scoring} {np.mean(scores):.3f} ± {np.std(scores):.3f} over {len(folds)} folds")
+    print(f"to compare: {baseline:.3f} from always predicting the most frequent class, or the mean")
 
 
 def cross_validation(
@@ -123,7 +129,7 @@ def learning_curve(
 
 
 def score_folds(
-    pipeline: Pipeline, features: pd.DataFrame, labels: np.ndarray, parts: list, scoring: str
+    pipeline: BaseEstimator, features: pd.DataFrame, labels: np.ndarray, parts: list, scoring: str
 ) -> dict[str, np.ndarray]:
     """Fit and score each fold. Raises UserError where a fold cannot be fitted, with scikit-learn's reason, or scored."""
     try:
