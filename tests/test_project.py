@@ -1,6 +1,7 @@
 """Generated projects at work: DVC for real, on real data."""
 
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -127,6 +128,21 @@ def cached(project: BakedProject) -> tuple[str, ...]:
     """The outs that DVC keeps."""
     stages = yaml.safe_load(project.read("dvc.yaml"))["stages"].values()
     return tuple(out for stage in stages for out in stage["outs"])
+
+
+def test_a_raw_file_replaced_is_a_new_version(project):
+    table = pd.read_csv(project.path / "data/raw/penguins.csv").head(200).assign(extra=1)
+    table.to_csv(project.path / "data/raw/penguins.csv", index=False)
+    output = project.dvc("repro")
+    assert stages_run(output) == ["prepare", "train", "evaluate"]
+    assert "left out 'extra': one value" in output
+    (out,) = yaml.safe_load(project.read("data/raw/penguins.csv.dvc"))["outs"]
+    assert out["size"] == (project.path / "data/raw/penguins.csv").stat().st_size
+    project.commit("New data")
+    assert project.dvc("status", "-q") == ""
+    project.run("git", "checkout", "-q", "HEAD~1")
+    project.dvc("checkout", "-q")
+    assert (project.path / "data/raw/penguins.csv").read_bytes() == SAMPLE.read_bytes()
 
 
 def test_no_output_that_dvc_caches_is_in_git(finished):
@@ -289,9 +305,11 @@ def test_every_import_is_a_declared_dependency(finished):
 
 @pytest.fixture(scope="session")
 def chromium():
-    names = ("chromium", "chromium-browser", "google-chrome", "chrome")
+    on_a_mac = "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome"
+    names = ("chromium", "chromium-browser", "google-chrome", "chrome", on_a_mac)
     found = next(filter(None, map(shutil.which, names)), None)
     if found is None:
+        assert "CI" not in os.environ, "CI needs a Chromium"
         pytest.skip("no Chromium on this machine: apt-get install chromium")
     return found
 
