@@ -3,6 +3,7 @@
 import ast
 import bz2
 import configparser
+import csv
 import gzip
 import hashlib
 import json
@@ -309,7 +310,9 @@ texts = st.lists(
 def test_any_text_is_carried_unchanged(bake, tmp_path_factory, description, author, target, remote):
     folder = tmp_path_factory.mktemp("hostile")
     target = target.strip() or "y"
-    pd.DataFrame({"a": [1, 2, 3], target if target != "a" else "y": [0, 1, 1]}).to_csv(folder / "t.csv", index=False)
+    pd.DataFrame({"a": [1, 2, 3], target if target != "a" else "y": [0, 1, 1]}).to_csv(
+        folder / "t.csv", index=False, quoting=csv.QUOTE_ALL
+    )
     target = target if target != "a" else "y"
     remote = "".join(c for c in remote if c.isprintable() and c != '"').replace("%(", "").strip()
     project = bake(

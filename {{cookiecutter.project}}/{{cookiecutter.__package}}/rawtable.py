@@ -29,8 +29,8 @@ class TableError(ValueError):
     """What is wrong with a table, and what to do, in one line that does not name the file."""
 
 
-# How to read a table: `kind` is csv or parquet; `encoding` and `delimiter` are those of a CSV.
-Format = namedtuple("Format", "kind encoding delimiter", defaults=("utf-8", ","))
+# How to read a table: `kind` is csv or parquet; `encoding`, `delimiter` and `newline`, as open() takes it, are of a CSV.
+Format = namedtuple("Format", "kind encoding delimiter newline", defaults=("utf-8", ",", ""))
 
 
 def open_bytes(path: str | Path) -> io.IOBase:
@@ -93,13 +93,14 @@ def detect(path: str | Path) -> Format:
     try:
         encoding = _encoding(path)
         with open_bytes(path) as stream:
-            sample = io.TextIOWrapper(stream, encoding).read(SAMPLE)
-        delimiter = _delimiter(sample) if sample.strip() else ","
+            sample = io.TextIOWrapper(stream, encoding, newline="").read(SAMPLE)
+        newline = "" if "\n" in sample else None  # rows that end in carriage returns alone, as on old Macs
+        delimiter = _delimiter(sample if newline == "" else sample.replace("\r", "\n")) if sample.strip() else ","
     except (EOFError, OSError, RuntimeError, UnicodeError, csv.Error, zlib.error, lzma.LZMAError) as error:
         raise TableError(f"cannot be read ({error}); make the file again") from error
     if not sample.strip():
         raise TableError("is empty; it needs a header and rows")
-    return Format("csv", encoding, delimiter)
+    return Format("csv", encoding, delimiter, newline)
 
 
 def _encoding(path: str | Path) -> str:
@@ -129,7 +130,10 @@ def _delimiter(sample: str) -> str:
     """
 
     def agreement(delimiter: str) -> tuple[float, int]:
-        rows = [row for row in csv.reader(io.StringIO(sample), delimiter=delimiter) if row]
+        try:
+            rows = [row for row in csv.reader(io.StringIO(sample), delimiter=delimiter) if row]
+        except csv.Error:  # a carriage return within quotes, by the wrong delimiter
+            return 0, 0
         if len(sample) == SAMPLE and len(rows) > 1:
             rows.pop()  # cut off by the end of the sample
         width = len(rows[0])
@@ -141,7 +145,7 @@ def _delimiter(sample: str) -> str:
 def read_rows(path: str | Path, form: Format) -> Iterator[list[str]]:
     """Yield the rows of a CSV as text, the header first, blank lines left out."""
     try:
-        with open_bytes(path) as stream, io.TextIOWrapper(stream, form.encoding) as text:
+        with open_bytes(path) as stream, io.TextIOWrapper(stream, form.encoding, newline=form.newline) as text:
             yield from (row for row in csv.reader(text, delimiter=form.delimiter) if row)
     except (UnicodeError, csv.Error) as error:
         raise TableError(f"cannot be read ({error}); make the file again") from error
