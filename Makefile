@@ -5,6 +5,8 @@ BIN := $(CURDIR)/.venv/bin
 # Without bytecode every stage starts several times slower.
 unexport PYTHONDONTWRITEBYTECODE
 export PATH := $(BIN):$(PATH)
+# Tests run side by side: the threads of one would wait for those of the other.
+test fast: export OMP_NUM_THREADS = 1
 
 .PHONY: demo test fast lint bench corpus requirements
 
@@ -25,13 +27,13 @@ lint: .venv/ready
 bench: .venv/ready ## the figures in docs/benchmarks.md
 	python -m benchmarks
 
-corpus: .venv/ready ## the template on every table of the corpus: results in corpus.csv
-	python -m pip install --quiet --disable-pip-version-check -c requirements.txt -e ".[corpus]"
-	python -m corpus development
+corpus: .venv/ready ## the template on every table of the corpus: the figures in docs/corpus.md
+	python -m corpus
 
-.venv/ready: requirements.txt {{cookiecutter.project}}/requirements.txt
+.venv/ready: requirements.txt corpus/requirements.txt
 	$(PYTHON) -m venv .venv
 	python -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	python -m pip install --quiet --disable-pip-version-check --no-deps -r corpus/requirements.txt
 	touch $@
 
 requirements: .venv/ready ## pin anew the versions of the generated project, and of the tests

@@ -15,7 +15,7 @@ run dvc exp run -S train.random_forest.n_estimators=300
 run dvc exp run -S train.model=hist_gradient_boosting
 run dvc exp run -S train.model=logistic_regression -S train.logistic_regression.C=0.1
 export COLUMNS="${COLUMNS:-200}"
-run dvc exp show --only-changed --no-pager --drop '.*/|train_|precision|recall|f1|log_loss'
+run dvc exp show --only-changed --no-pager --drop '.*/|train_|baseline|precision|recall|f1|log_loss'
 run dvc push
 run dvc plots show
 printf '\nThe project: %s/penguins\nThe plots:   %s/penguins/dvc_plots/index.html\n' "$folder" "$folder"

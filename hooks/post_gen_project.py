@@ -149,7 +149,7 @@ if __name__ == "__main__":
     table = find_table()
     if table["source"]:
         place(Path(table["source"]), table["name"])
-    for file in ("params.yaml", "pyproject.toml", ".dvc/config"):
+    for file in ("params.yaml", "pyproject.toml", "README.md", ".dvc/config"):
         fill(file, {
             "__PATH__": quote(f"data/raw/{table['name']}"),
             "__TARGET__": quote(table["target"]),

@@ -45,9 +45,12 @@ FILES = [
     "params.yaml",
     "penguins/__init__.py",
     "penguins/__main__.py",
+    "penguins/changes.py",
     "penguins/dataset.py",
     "penguins/errors.py",
     "penguins/files.py",
+    "penguins/kinds.py",
+    "penguins/leaks.py",
     "penguins/metrics.py",
     "penguins/model.py",
     "penguins/params.py",
@@ -62,7 +65,9 @@ FILES = [
     "penguins/toolbox/metadata.py",
     "pyproject.toml",
     "requirements.txt",
+    "tests/conftest.py",
     "tests/test_pipeline.py",
+    "tests/test_table.py",
 ]
 TOOLBOX = {"penguins/__main__.py", "penguins/toolbox/__init__.py", "penguins/toolbox/metadata.py"}
 GITHUB = {".github/workflows/ci.yml"}
@@ -159,6 +164,9 @@ TABLES = {
     "pipe": ("a|y\n1|x\n2|z\n3|x\n", "y", "classification"),
     "newline in a cell": ('a,y\n"1\n2",x\n2,z\n3,x\n', "y", "classification"),
     "spaces around names": (" a , y \n1,x\n2,z\n3,x\n", "y", "classification"),
+    "a title, and no name for the index": ("Sales\n\n,a,y\n0,1,x\n1,2,z\n2,3,x\n", "y", "classification"),
+    "columns of one name": ("y,y\n1,x\n2,z\n3,x\n", "y", "regression"),
+    "a question mark among numbers": ("a,y\n" + "".join(f"1,{i}.5\n" for i in range(60)) + "1,?\n", "y", "regression"),
     "decimal commas": ("a;y\n" + "".join(f"1;{i},5\n" for i in range(60)), "y", "regression"),
 }
 
@@ -169,7 +177,7 @@ def test_the_task_is_inferred(bake, tmp_path, name, encoding):
     text, target, task = TABLES[name]
     (tmp_path / "table.csv").write_text(text.replace("z", "é"), encoding=encoding)
     data = yaml.safe_load(bake(data_path="table.csv", target=target).read("params.yaml"))["data"]
-    assert data == {"path": "data/raw/table.csv", "target": "y", "task": task}
+    assert data == {"path": "data/raw/table.csv", "target": "y", "task": task, "types": {}, "drop": []}
 
 
 COMPRESSED = {"gz": gzip.compress, "bz2": bz2.compress, "xz": lzma.compress}
@@ -188,10 +196,9 @@ def test_a_compressed_table_is_looked_into(bake, tmp_path, suffix):
 
 
 PARQUET = {
-    "text": (["a", "b"] * 30, "classification"),
     "boolean": ([True, False] * 30, "classification"),
-    "fractions": ([i / 7 + 0.01 for i in range(60)], "regression"),
-    "whole numbers, told apart by prepare": (list(range(60)), "auto"),
+    "text, told apart by prepare": (["a", "b"] * 30, "auto"),
+    "numbers, told apart by prepare": ([i / 7 + 0.01 for i in range(60)], "auto"),
 }
 
 
@@ -202,7 +209,7 @@ def test_the_task_of_a_parquet_file(bake, tmp_path, name):
         tmp_path / "t.parquet", row_group_size=25
     )
     data = yaml.safe_load(bake(data_path="t.parquet").read("params.yaml"))["data"]
-    assert data == {"path": "data/raw/t.parquet", "target": "y", "task": task}
+    assert data == {"path": "data/raw/t.parquet", "target": "y", "task": task, "types": {}, "drop": []}
 
 
 # --- What is refused --------------------------------------------------------------------------------------------
@@ -215,7 +222,10 @@ REFUSED = {
     "a header only": ({}, "a,y\n", "has a header and no rows"),
     "a target that is not there": ({"target": "Yy"}, GOOD, "has no column 'Yy' to predict; did you mean 'y'?"),
     "a target unlike any": ({"target": "price"}, GOOD, "has no column 'price' to predict; it has 'a', 'y'"),
-    "columns of one name": ({}, "a,b,a\n1,2,3\n", "has columns of the same name ('a')"),
+    "a row with more cells": ({}, GOOD + "4,x,7\n", "has 3 cells in the row that ends at line 5 and 2 columns"),
+    "a target of dates": ({}, "a,y\n1,2024-01-31\n2,2024-02-29\n", "has dates in the target column 'y'"),
+    "a web page": ({}, "<!DOCTYPE html><p>Not found", "is a web page or XML"),
+    "JSON": ({}, '{"a": [1, 2]}', "is JSON"),
     "a target that is all missing": ({}, "a,y\n1,\n2,NA\n", "has no value in the target column 'y'"),
     "a target of one value": ({}, "a,y\n1,x\n2,x\n", "has one value, 'x', in the target column 'y'"),
     "a target that never recurs": ({}, "a,y\n1,p\n2,q\n3,r\n", "has a different value in every row"),

@@ -130,12 +130,60 @@ def cached(project: BakedProject) -> tuple[str, ...]:
     return tuple(out for stage in stages for out in stage["outs"])
 
 
-def test_a_raw_file_replaced_is_a_new_version(project):
-    table = pd.read_csv(project.path / "data/raw/penguins.csv").head(200).assign(extra=1)
+def recipe(project: BakedProject, heading: str) -> list[str]:
+    """The commands of the first block under a heading of the project's README."""
+    _, _, section = project.read("README.md").partition(f"\n## {heading}\n")
+    lines = section.partition("\n## ")[0].splitlines()
+    return [line.strip() for line in lines if line.startswith("    ")]
+
+
+def sides(project: BakedProject) -> dict[tuple, bool]:
+    """Whether each row is held out for the test."""
+    frames = {side: pd.read_parquet(project.path / f"data/prepared/{side}.parquet") for side in ("train", "test")}
+    return {row: side == "test" for side, frame in frames.items() for row in frame.fillna(-1).itertuples(index=False)}
+
+
+def test_new_data_by_the_recipe_in_the_readme(project, tmp_path):
+    """Line by line: the old rows keep their side of a hash split, and what is new is named."""
+    set_param(project, "split: random", "split: hash")
+    project.dvc("repro", "-q")
+    project.commit("Split by hash")
+    before, old = sides(project), project.json("results/train/metrics.json")
+    run("git", "init", "-q", "--bare", str(tmp_path / "origin"), cwd=tmp_path)
+    project.run("git", "remote", "add", "origin", str(tmp_path / "origin"))
+
+    table = pd.read_csv(SAMPLE)
+    more = table.head(60).assign(year=2010, species="Macaroni")
+    pd.concat([table, more]).sample(frac=1, random_state=0).to_csv(project.path / "new.csv", index=False)
+    commands = recipe(project, "New data")
+    assert len(commands) == 10
+    output = {command: project.run("sh", "-c", command) for command in commands}
+    assert "new categories of 'species' since the last run: 'Macaroni'\n" in output["dvc repro"]
+    assert "cv_mean" in output["dvc metrics diff main"]
+    after = sides(project)
+    assert len(after) > len(before) > 300
+    assert {row: after[row] for row in before} == before
+
+    project.run("git", "switch", "-q", "main")
+    project.dvc("checkout", "-q")
+    assert (project.path / "data/raw/penguins.csv").read_bytes() == SAMPLE.read_bytes()
+    assert project.json("results/train/metrics.json") == old
+    assert project.dvc("status", "-q") == ""
+
+
+def test_a_raw_file_replaced_is_a_new_version_and_its_differences_are_named(project):
+    table = pd.read_csv(project.path / "data/raw/penguins.csv").head(200)
+    table = table.drop(columns="island").assign(extra=1, year=table.year.map("in {}".format))
     table.to_csv(project.path / "data/raw/penguins.csv", index=False)
     output = project.dvc("repro")
     assert stages_run(output) == ["prepare", "train", "evaluate"]
-    assert "left out 'extra': one value" in output
+    for line in (
+        "left out, one value: 'extra'",
+        "new columns since the last run: 'extra'",
+        "columns lost since the last run: 'island'",
+        "'year' holds categories now, and held numbers in the last run",
+    ):
+        assert f"{line}\n" in output
     (out,) = yaml.safe_load(project.read("data/raw/penguins.csv.dvc"))["outs"]
     assert out["size"] == (project.path / "data/raw/penguins.csv").stat().st_size
     project.commit("New data")
@@ -143,6 +191,20 @@ def test_a_raw_file_replaced_is_a_new_version(project):
     project.run("git", "checkout", "-q", "HEAD~1")
     project.dvc("checkout", "-q")
     assert (project.path / "data/raw/penguins.csv").read_bytes() == SAMPLE.read_bytes()
+
+
+def test_what_is_new_is_named_in_a_temporary_run_and_not_compared_without_a_cache(project):
+    output = project.dvc("exp", "run", "--temp", "-S", "+data.types.year=category", *QUICK)
+    assert "'year' holds categories now, and held numbers in the last run\n" in output
+    shutil.rmtree(project.path / ".dvc/cache")
+    output = project.dvc("repro", "-f", "-s", "prepare")
+    assert "columns are not compared with the last run, which is not in DVC's cache" in output
+
+
+def set_param(project: BakedProject, old: str, new: str) -> None:
+    text = project.read("params.yaml")
+    assert text.count(old) == 1
+    (project.path / "params.yaml").write_text(text.replace(old, new), encoding="utf-8")
 
 
 def test_no_output_that_dvc_caches_is_in_git(finished):
@@ -234,6 +296,8 @@ def test_the_task_can_be_changed_afterwards(project):
 @pytest.mark.parametrize(
     ("parameter", "message"),
     [
+        ("data.drop=[yaer]", "error: params.yaml: data.drop: 'yaer': is no column; did you mean 'year'?"),
+        ("+data.types.sex=text", "error: params.yaml: data.types: 'sex': is the target"),
         ("prepare.test_size=2", "error: params.yaml: prepare.test_size: 2: input should be less than 1"),
         ("train.folds=two", "error: params.yaml: train.folds: 'two': input should be a valid integer"),
         (

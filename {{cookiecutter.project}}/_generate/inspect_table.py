@@ -64,13 +64,11 @@ def target_and_task(path: Path, target: str) -> tuple[str | None, str]:
 
 
 def _csv(path: Path, form: rawtable.Format, target: str) -> tuple[str, str]:
-    rows = rawtable.read_rows(path, form)
-    names = rawtable.column_names(next(rows))
-    target = rawtable.target_column(names, target)
-    position = names.index(target)
+    target = rawtable.target_column(form.names, target)
+    position = form.names.index(target)
     values: Counter[str] = Counter()
     count = 0
-    for count, row in enumerate(rows, start=1):
+    for count, row in enumerate(rawtable.read_rows(path, form), start=1):
         value = row[position].strip() if position < len(row) else ""
         if value not in rawtable.MISSING and value.lstrip("+-").lower() not in ("inf", "infinity"):
             values[value] += 1
@@ -97,8 +95,5 @@ def _parquet(path: Path, target: str) -> tuple[str, str]:
         raise TableError(f"has no value in the target column {target!r}; choose another target")
     if column.low is not None and column.low == column.high:
         raise TableError(f"has one value, {column.low!r}, in the target column {target!r}; choose another")
-    if column.kind in ("text", "boolean"):
-        return target, "classification"
-    # The footer has the bounds and not the values: a fraction settles it, whole numbers are left to prepare.
-    fraction = column.kind == "float" and not (column.low or 0.0).is_integer()
-    return target, "regression" if fraction else "auto"
+    # The footer has bounds and no values: prepare settles the rest.
+    return target, "classification" if column.kind == "boolean" else "auto"

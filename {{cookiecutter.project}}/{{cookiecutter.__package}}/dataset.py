@@ -11,9 +11,9 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from . import rawtable
+from . import kinds, rawtable
 from .errors import UserError
-from .params import Data, Prepare
+from .params import Data, Params
 from .rawtable import TableError
 from .schema import Column
 
@@ -24,6 +24,7 @@ class Cleaned(NamedTuple):
     table: pd.DataFrame
     target: str
     task: str
+    note: str | None  # how the target was read
     rows: int  # as read
     duplicates: int
 
@@ -32,8 +33,11 @@ class Cleaned(NamedTuple):
         return self.rows - self.duplicates - len(self.table)
 
 
-def read(path: str) -> pd.DataFrame:
-    """Read a CSV or Parquet file. Raises UserError that names the file and what is wrong with it."""
+def read(path: str) -> tuple[pd.DataFrame, list[str]]:
+    """Read a CSV or Parquet file; return it, and what is worth saying of it, in words.
+
+    Raises UserError that names the file and what is wrong with it.
+    """
     if not Path(path).is_file():
         raise UserError(
             f"{path}: there is no such file; fetch it with dvc pull, or name another in params.yaml: data.path"
@@ -49,42 +53,43 @@ def read(path: str) -> pd.DataFrame:
         raise UserError(f"{path}: a row does not fit the header: {str(error).split(': ')[-1].strip()}") from error
     if table.empty:
         raise UserError(f"{path}: has a header and no rows; give it some")
-    return table
+    return table, list(form.notes)
 
 
 def _read_csv(path: str, form: rawtable.Format) -> pd.DataFrame:
-    names = rawtable.column_names(next(rawtable.read_rows(path, form)))
-    with rawtable.open_bytes(path) as stream, warnings.catch_warnings():
+    text, _ = rawtable.open_rows(path, form)
+    with text, warnings.catch_warnings():
         warnings.simplefilter("error", pd.errors.ParserWarning)  # a row with too many cells would lose them
         table = pd.read_csv(
-            stream,
+            text,
             sep=form.delimiter,
-            encoding=form.encoding,
-            names=names,
-            header=0,
+            names=form.names,
+            header=None,
             index_col=False,
             skipinitialspace=True,
             keep_default_na=False,
             na_values=sorted(rawtable.MISSING),
             low_memory=False,
         )
+    first = table.iloc[:, 0]
+    if pd.api.types.is_string_dtype(first):
+        comment = first.str.startswith("#", na=False) & table.iloc[:, 1:].isna().all(axis=1)
+        table = table[~comment].reset_index(drop=True)
     return table.apply(_tidy)
 
 
 def _tidy(column: pd.Series) -> pd.Series:
-    """Text without surrounding spaces, as numbers where all of it writes numbers in one style."""
+    """Text without surrounding spaces."""
     if not pd.api.types.is_string_dtype(column):
         return column
     text = column.str.strip()
-    text = text.mask(text.isin(rawtable.MISSING))
-    numbers = rawtable.parse_numbers(text.dropna().unique())
-    return text if numbers is None else text.map(numbers, na_action="ignore").astype(np.float64)
+    return text.mask(text.isin(rawtable.MISSING))
 
 
 def _read_parquet(path: str) -> pd.DataFrame:
     """Decimals become numbers, dictionaries and nested values text, times with a zone UTC; pandas' index is left out."""
     arrow = pq.read_table(path, pre_buffer=False)
-    arrow = arrow.select([name for name in arrow.column_names if not rawtable.is_index(name)])
+    arrow = arrow.select([i for i, name in enumerate(arrow.column_names) if not rawtable.is_index(name)])
     names = rawtable.column_names(arrow.column_names)
     return pd.DataFrame({name: _from_arrow(column) for name, column in zip(names, arrow.columns, strict=True)})
 
@@ -105,28 +110,55 @@ def _from_arrow(column: pa.ChunkedArray) -> pd.Series:
 def clean(table: pd.DataFrame, data: Data, duplicates: str) -> Cleaned:
     """Settle the target and the task; drop rows with no target, and exact duplicates unless they are to keep.
 
-    Raises UserError where the target is not there, or is nothing to learn.
+    Raises UserError where the target is not there, or is nothing to learn, and where data.drop or data.types names what
+    is no other column.
     """
     try:
         target = rawtable.target_column(list(table), data.target)
-        values = Counter(_finite(table[target]).dropna().astype(str).value_counts().to_dict())
+        table[target], note = _target_values(table[target])
+        values = Counter(table[target].dropna().astype(str).value_counts().to_dict())
+        task = _task(target, table[target], values) if data.task == "auto" else data.task
         rawtable.check_target(target, values)
-        task = rawtable.infer_task(target, values) if data.task == "auto" else data.task
     except TableError as error:
         raise UserError(f"params.yaml: data.target: {data.target!r}: the table {error}") from error
     if task == "classification" and max(values.values()) == 1:
         raise UserError("params.yaml: data.task: 'classification': every row is a class of its own; use regression")
+    _check_names(list(table), target, data)
     rows = len(table)
     if duplicates == "drop":
         table = table.drop_duplicates(ignore_index=True)
     dropped = rows - len(table)
-    table = table[_finite(table[target]).notna()].reset_index(drop=True)
+    table = table[table[target].notna()].reset_index(drop=True)
     table[target] = _quantities(table[target]) if task == "regression" else _classes(table[target])
-    return Cleaned(table, target, task, rows, dropped)
+    return Cleaned(table, target, task, note, rows, dropped)
 
 
-def _finite(column: pd.Series) -> pd.Series:
-    return column.replace([np.inf, -np.inf], np.nan)
+def _target_values(target: pd.Series) -> tuple[pd.Series, str | None]:
+    """Numbers where all cells but marks such as "?" are numbers, durations in seconds, no infinities; and how it was read."""
+    read = None
+    if pd.api.types.is_timedelta64_dtype(target):
+        read = kinds.settle(target)
+    elif pd.api.types.is_string_dtype(target):
+        read = kinds.numbers(target, tolerance=0)
+    values, note = (read.values, read.note) if read else (target, None)
+    return values.replace([np.inf, -np.inf], np.nan), note
+
+
+def _task(name: str, target: pd.Series, values: Counter[str]) -> str:
+    if pd.api.types.is_datetime64_any_dtype(target):
+        raise TableError(f"has dates in the target column {name!r}, neither classes nor numbers; choose another")
+    return rawtable.infer_task(name, values)
+
+
+def _check_names(names: list[str], target: str, data: Data) -> None:
+    for key, given in (("drop", data.drop), ("types", data.types)):
+        for name in given:
+            if name == target:
+                raise UserError(f"params.yaml: data.{key}: {name!r}: is the target; see data.target and data.task")
+            if name not in names:
+                raise UserError(f"params.yaml: data.{key}: {name!r}: is no column; {rawtable.known(name, names)}")
+    if both := sorted(set(data.drop) & set(data.types)):
+        raise UserError(f"params.yaml: data.drop: {both[0]!r}: has a type in data.types as well; remove one")
 
 
 def _quantities(target: pd.Series) -> pd.Series:
@@ -147,57 +179,59 @@ def _classes(target: pd.Series) -> pd.Series:
     return target.astype(np.int64 if whole else str)
 
 
-def typed(table: pd.DataFrame, target: str) -> pd.DataFrame:
-    """Give every column but the target one of three types: float64, datetime64, or str with None for missing."""
-    return pd.DataFrame({name: table[name] if name == target else _typed(table[name]) for name in table})
+def typed(cleaned: Cleaned, types: dict[str, str]) -> dict[str, kinds.Settled]:
+    """Each column with its kind; types: the kinds, or formats of dates, that data.types has. The target stays as it is.
+
+    Raises UserError where a column cannot be what it is said to be.
+    """
+    table, target = cleaned.table, cleaned.target
+    settled = {name: kinds.settle(table[name], types.get(name)) for name in table if name != target}
+    kind = "number" if pd.api.types.is_numeric_dtype(table[target]) else "category"
+    settled[target] = kinds.Settled(table[target], kind, cleaned.note)
+    return {name: settled[name] for name in table}
 
 
-def _typed(column: pd.Series) -> pd.Series:
-    present = column.dropna()
-    if pd.api.types.is_datetime64_any_dtype(column):
-        return column
-    if pd.api.types.is_timedelta64_dtype(column):
-        return column.dt.total_seconds()
-    if pd.api.types.is_numeric_dtype(column) or present.map(type).eq(bool).all():
-        return column.astype(np.float64)
-    text = column.astype(object).where(column.notna(), None).map(str, na_action="ignore")
-    dates = pd.to_datetime(text, errors="coerce", format="ISO8601", utc=True)
-    if dates.notna().sum() == len(present) and present.astype(str).str.len().min() >= len("2000-01-01"):
-        return dates.dt.tz_localize(None)
-    return text
-
-
-def describe(train: pd.DataFrame, target: str, settings: Prepare, rows: int) -> list[Column]:
-    """What the training rows show of each column, and which columns no model can use. rows: of the raw table."""
-    columns = [_describe(train[name], rows) for name in train]
-    for column in columns:
-        if column.name == target:
-            column.role, column.reason = "target", None
-        elif column.name == settings.by and (column.reason or settings.split != "time"):
-            column.role, column.reason = "key", None  # kept for the folds; a date is a feature too
+def describe(
+    train: pd.DataFrame, test: pd.DataFrame, settled: dict[str, kinds.Settled], cleaned: Cleaned, settings: Params
+) -> list[Column]:
+    """What the training rows show of each column, and which columns no model can use."""
+    data, by = settings.data, settings.prepare.by
+    columns = []
+    for name, (_, kind, note) in settled.items():
+        column = _describe(train[name], test[name], kind)
+        column.note = note
+        reason = None if name in data.types else _useless(train[name], kind, cleaned.rows)
+        if name in data.drop:
+            reason = "data.drop says so"
+        if name == cleaned.target:
+            column.role = "target"
+        elif name == by and (reason or settings.prepare.split != "time"):
+            column.role = "key"  # kept for the folds; a date is a feature too
+        elif reason or column.missing == 1:
+            column.role, column.reason = "dropped", reason or "no value"
+            column.categories = column.unseen = None
+        columns.append(column)
     return columns
 
 
-def _describe(column: pd.Series, rows: int) -> Column:
+def _describe(column: pd.Series, test: pd.Series, kind: str) -> Column:
     present = column.dropna()
-    facts = {"name": column.name, "missing": round(float(column.isna().mean()), 6)}
-    if pd.api.types.is_datetime64_any_dtype(column):
-        facts |= {"kind": "date"}
-        if len(present):
-            facts |= {"low": present.min().isoformat(), "high": present.max().isoformat()}
-    elif pd.api.types.is_numeric_dtype(column):
-        facts |= {"kind": "number"}
+    facts = {"name": column.name, "kind": kind, "missing": round(float(column.isna().mean()), 6)}
+    if kind == "date" and len(present):
+        facts |= {"low": present.min().isoformat(), "high": present.max().isoformat()}
+    elif kind == "number":
         finite = present[np.isfinite(present)]
         if len(finite):
             facts |= {"low": float(finite.min()), "high": float(finite.max())}
-    else:
-        facts |= {"kind": "category", "categories": sorted(set(present))}
-    reason = _useless(column, present, facts["kind"], rows)
-    return Column(role="dropped" if reason else "feature", reason=reason, **facts)
+    elif kind == "category":
+        seen = set(present)
+        facts |= {"categories": sorted(seen), "unseen": sorted(set(test.dropna()) - seen) or None}
+    return Column(role="feature", **facts)
 
 
-def _useless(column: pd.Series, present: pd.Series, kind: str, rows: int) -> str | None:
-    """Why a column tells nothing of a row that was not seen, or None."""
+def _useless(column: pd.Series, kind: str, rows: int) -> str | None:
+    """Why a column tells nothing of a row that was not seen, or None. rows: of the raw table."""
+    present = column.dropna()
     if present.empty:
         return "no value"
     if present.nunique() == 1 and len(present) == len(column):

@@ -1,16 +1,29 @@
 """params.yaml as typed, validated objects."""
 
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from .errors import UserError
 
 PATH = Path("params.yaml")
+KINDS = ("number", "date", "category", "text")
 Seed = Field(ge=0, lt=2**32)
+
+
+def _kind(value: str) -> str:
+    """A kind of column, or the format of its dates."""
+    try:
+        known = value in KINDS or ("%" in value and datetime.strptime(datetime(2000, 1, 31).strftime(value), value))
+    except ValueError:
+        known = False
+    if not known:
+        raise ValueError(f"should be {', '.join(KINDS)}, or a format of dates such as %d.%m.%Y")
+    return value
 
 
 class Section(BaseModel):
@@ -23,6 +36,8 @@ class Data(Section):
     path: str
     target: str | None
     task: Literal["auto", "classification", "regression"]
+    types: dict[str, Annotated[str, AfterValidator(_kind)]]
+    drop: list[str]
 
 
 class Prepare(Section):
@@ -58,6 +73,7 @@ class Train(Section):
 class Evaluate(Section):
     importance_repeats: int = Field(ge=1)
     importance_rows: int = Field(ge=1)
+    importance_columns: int = Field(ge=1)
     seed: int = Seed
 
 

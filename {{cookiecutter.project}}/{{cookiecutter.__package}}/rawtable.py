@@ -13,14 +13,15 @@ from collections import Counter, namedtuple
 from collections.abc import Iterator
 from pathlib import Path
 
-# Cells that mean "no value": the list that pandas has by default, said here so that the hooks agree with it.
+# Cells that mean "no value": the list that pandas has by default, said here so that the hooks agree with it, but for
+# "None", which is a value in a column of words.
 MISSING = frozenset({
     "", "#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN",
-    "<NA>", "N/A", "NA", "NULL", "NaN", "None", "n/a", "nan", "null",
+    "<NA>", "N/A", "NA", "NULL", "NaN", "n/a", "nan", "null",
 })  # fmt: skip
 DELIMITERS = ",;\t|"
 CHUNK = 1 << 20
-SAMPLE = 1 << 16
+SAMPLE = 1 << 18
 
 csv.field_size_limit(2**31 - 1)  # the default refuses a cell of more than 128 KiB
 
@@ -29,8 +30,11 @@ class TableError(ValueError):
     """What is wrong with a table, and what to do, in one line that does not name the file."""
 
 
-# How to read a table: `kind` is csv or parquet; `encoding`, `delimiter` and `newline`, as open() takes it, are of a CSV.
-Format = namedtuple("Format", "kind encoding delimiter newline", defaults=("utf-8", ",", ""))
+# How to read a table: `kind` is csv or parquet. Of a CSV: `encoding`, `delimiter`; `newline`, as open() takes it; `skip`,
+# the rows to skip, the header among them; the column `names`; `notes`, what is worth saying of it, in words.
+Format = namedtuple(
+    "Format", "kind encoding delimiter newline skip names notes", defaults=("utf-8", ",", "", 0, (), ())
+)
 
 
 def open_bytes(path: str | Path) -> io.IOBase:
@@ -83,33 +87,49 @@ def _open_zstd(path: str | Path) -> io.IOBase:
 
 
 def detect(path: str | Path) -> Format:
-    """Tell Parquet from CSV, and the encoding and delimiter of a CSV.
+    """Tell Parquet from CSV; find the encoding, the delimiter and the header of a CSV.
 
-    Raises TableError for an empty, damaged or binary file.
+    Raises TableError for an empty, damaged or binary file, or another kind of text.
     """
     with open(path, "rb") as file:
         if file.read(4) == b"PAR1":
             return Format("parquet")
     try:
         encoding = _encoding(path)
-        with open_bytes(path) as stream:
-            sample = io.TextIOWrapper(stream, encoding, newline="").read(SAMPLE)
+        with open_bytes(path) as stream, io.TextIOWrapper(stream, encoding, newline="") as text:
+            sample = text.read(SAMPLE) + text.readline()
+        _check_is_table(sample)
         newline = "" if "\n" in sample else None  # rows that end in carriage returns alone, as on old Macs
-        delimiter = _delimiter(sample if newline == "" else sample.replace("\r", "\n")) if sample.strip() else ","
+        lines = sample if newline == "" else sample.replace("\r", "\n")
+        delimiter = max(DELIMITERS, key=lambda delimiter: _agreement(lines, delimiter))
+        rows = list(csv.reader(io.StringIO(lines), delimiter=delimiter))
     except (EOFError, OSError, RuntimeError, UnicodeError, csv.Error, zlib.error, lzma.LZMAError) as error:
         raise TableError(f"cannot be read ({error}); make the file again") from error
-    if not sample.strip():
+    return Format("csv", encoding, delimiter, newline, *_header(rows))
+
+
+def _check_is_table(sample: str) -> None:
+    start = sample.lstrip("\ufeff \t\r\n")
+    if not start:
         raise TableError("is empty; it needs a header and rows")
-    return Format("csv", encoding, delimiter, newline)
+    if re.match(r"<(!doctype|html|\?xml|!--)", start, re.IGNORECASE):
+        raise TableError("is a web page or XML and no table; download the file itself, or save the table as CSV")
+    if re.match(r"\{\s*[\"}]|\[\s*[\[{]", start):
+        raise TableError("is JSON; save the table as CSV or Parquet")
+    if "git-lfs" in start.partition("\n")[0]:
+        raise TableError("is a pointer of Git LFS and not the data; run git lfs pull")
 
 
 def _encoding(path: str | Path) -> str:
-    """The first of UTF-16 (by its mark), UTF-8, Windows-1252 and Latin-1 that decodes the whole file."""
+    """The first of UTF-16 (by its mark, or by its zeros), UTF-8, Windows-1252 and Latin-1 that decodes the whole file."""
     with open_bytes(path) as stream:
         start = stream.read(CHUNK)
     if start.startswith((b"\xff\xfe", b"\xfe\xff")):
         return "utf-16"
     if b"\0" in start:
+        for encoding, zeros in (("utf-16-le", start[1::2]), ("utf-16-be", start[::2])):
+            if zeros.count(0) > 0.9 * len(zeros):
+                return encoding
         raise TableError("is neither text nor Parquet; save the table as CSV or Parquet")
     for encoding in ("utf-8-sig", "cp1252"):
         try:
@@ -123,43 +143,111 @@ def _encoding(path: str | Path) -> str:
     return "latin-1"
 
 
-def _delimiter(sample: str) -> str:
-    """The delimiter that splits most rows of the sample as it splits the header.
+def _agreement(sample: str, delimiter: str) -> tuple[float, int]:
+    """The share of rows that a delimiter splits into the most common number of cells, and that number.
 
     `csv.Sniffer` also guesses quoting and letters, and is wrong on text with commas or on one column.
     """
+    try:
+        widths = Counter(len(row) for row in csv.reader(io.StringIO(sample), delimiter=delimiter) if row)
+    except csv.Error:  # a carriage return within quotes, by the wrong delimiter
+        return 0, 0
+    width, count = widths.most_common(1)[0]
+    return (count / widths.total(), width) if width > 1 else (0, 0)
 
-    def agreement(delimiter: str) -> tuple[float, int]:
-        try:
-            rows = [row for row in csv.reader(io.StringIO(sample), delimiter=delimiter) if row]
-        except csv.Error:  # a carriage return within quotes, by the wrong delimiter
-            return 0, 0
-        if len(sample) == SAMPLE and len(rows) > 1:
-            rows.pop()  # cut off by the end of the sample
-        width = len(rows[0])
-        return (sum(len(row) == width for row in rows) / len(rows), width) if width > 1 else (0, 0)
 
-    return max(DELIMITERS, key=agreement)
+def _header(rows: list[list[str]]) -> tuple[int, list[str], list[str]]:
+    """How many rows to skip, the header among them, the names of the columns, and notes."""
+    width = Counter(len(row) for row in rows if row).most_common(1)[0][0]
+    above = next((number for number, row in enumerate(rows) if row and not _is_title(row, width)), 0)
+    header, below = rows[above], [row for row in rows[above + 1 :] if row]
+    notes = [f"skipped the {above} lines above the header"] if any(rows[:above]) else []
+    if len(header) == width - 1 and below and all(len(row) == width for row in below):
+        last = all(not row[-1].strip() for row in below)
+        header = [*header, ""] if last else ["", *header]  # a delimiter at the end of each row; or row names, as R has
+        notes.append(f"the header lacks a name for the {'last' if last else 'first'} column")
+    skip = above + 1
+    if _is_data(header, below):
+        skip, header = above, [""] * width
+        notes.append(f"there is no header: the columns are column_1 to column_{width}")
+    names = column_names(header)
+    if renamed := [name for name, given in zip(names, header, strict=True) if given.strip() not in ("", name)]:
+        notes.append(f"renamed columns of the same name: {', '.join(map(repr, renamed))}")
+    return skip, names, notes
+
+
+def _is_title(row: list[str], width: int) -> bool:
+    """Whether a row above the table is no header: a title, a comment, Excel's `sep=;`, or much too short."""
+    cells = [cell for cell in row if cell.strip()]
+    alone = len(cells) <= 1 and width > (2 if len(row) == width else 1)
+    comment = row[0].lstrip().startswith("#") and len(row) != width
+    return alone or comment or row[0].startswith("sep=") or len(row) < width - 1
+
+
+def _is_data(header: list[str], below: list[list[str]]) -> bool:
+    """Whether the first row is data: a number in every column of numbers, fractions or repeated ones among them.
+
+    Distinct whole numbers, such as years, may be names.
+    """
+    columns = list(zip(*(row for row in below[:100] if len(row) == len(header)), strict=True))
+    numbers = [
+        cell.strip()
+        for cell, column in zip(header, columns, strict=bool(columns))
+        if any(values := [value.strip() for value in column if value.strip() not in MISSING])
+        and all(re.fullmatch(PLAIN, value) for value in values)
+    ]
+    if not all(re.fullmatch(PLAIN, number) for number in numbers):
+        return False
+    return len(set(numbers)) < len(numbers) or any(not float(number).is_integer() for number in numbers)
+
+
+def open_rows(path: str | Path, form: Format) -> tuple[io.TextIOWrapper, Iterator[list[str]]]:
+    """Open a CSV as text, and as rows; both stand behind the header."""
+    text = io.TextIOWrapper(open_bytes(path), form.encoding, newline=form.newline)
+    rows = csv.reader(text, delimiter=form.delimiter)
+    for _ in range(form.skip):
+        next(rows)
+    return text, rows
 
 
 def read_rows(path: str | Path, form: Format) -> Iterator[list[str]]:
-    """Yield the rows of a CSV as text, the header first, blank lines left out."""
+    """Yield the rows of a CSV as text, blank lines and comments left out.
+
+    Raises TableError for a row with more cells than there are names.
+    """
+    text, rows = open_rows(path, form)
     try:
-        with open_bytes(path) as stream, io.TextIOWrapper(stream, form.encoding, newline=form.newline) as text:
-            yield from (row for row in csv.reader(text, delimiter=form.delimiter) if row)
+        with text:
+            for row in rows:
+                if row and not is_comment(row):
+                    if any(row[len(form.names) :]):
+                        raise TableError(
+                            f"has {len(row)} cells in the row that ends at line {rows.line_num} and "
+                            f"{len(form.names)} columns; mend the row or the header"
+                        )
+                    yield row
     except (UnicodeError, csv.Error) as error:
         raise TableError(f"cannot be read ({error}); make the file again") from error
 
 
-def column_names(header: list[str]) -> list[str]:
-    """The header without surrounding spaces, a column without a name called by its number.
+def is_comment(row: list[str]) -> bool:
+    """Whether a row is a line that starts with # and holds no more than that."""
+    return row[0].startswith("#") and not any(row[1:])
 
-    Raises TableError for a name that stands twice.
-    """
-    names = [name.strip() or f"column_{number}" for number, name in enumerate(header, start=1)]
-    if repeated := [name for name, count in Counter(names).items() if count > 1]:
-        raise TableError(f"has columns of the same name ({', '.join(map(repr, repeated))}); rename them")
-    return names
+
+def column_names(header: list[str]) -> list[str]:
+    """The header without surrounding spaces; a column without a name is called by its number, of two that have the same
+    name the second has .1 after it, as pandas has it."""
+    names: dict[str, None] = {}  # in order
+    given = set(header)
+    for number, name in enumerate(header, start=1):
+        name = plain = name.strip() or f"column_{number}"
+        copies = 0
+        while name in names or (copies and name in given):
+            copies += 1
+            name = f"{plain}.{copies}"
+        names[name] = None
+    return list(names)
 
 
 def target_column(names: list[str], target: str | None) -> str:
@@ -173,15 +261,20 @@ def target_column(names: list[str], target: str | None) -> str:
         return names[-1]
     if target in names:
         return target
+    raise TableError(f"has no column {target!r} to predict; {known(target, names)}")
+
+
+def known(name: str, names: list[str]) -> str:
+    """What to say to one who asked for a column that is not there: names that are close to it, or all."""
     import difflib
 
     folded = {name.casefold(): name for name in names}
-    close = [folded[name] for name in difflib.get_close_matches(target.casefold(), folded, n=3)]
-    known = f"did you mean {' or '.join(map(repr, close))}?" if close else f"it has {_shortened(names)}"
-    raise TableError(f"has no column {target!r} to predict; {known}")
+    close = [folded[name] for name in difflib.get_close_matches(name.casefold(), folded, n=3)]
+    return f"did you mean {' or '.join(map(repr, close))}?" if close else f"it has {listed(names)}"
 
 
-def _shortened(names: list[str], limit: int = 12) -> str:
+def listed(names: list[str], limit: int = 12) -> str:
+    """Names in quotes, the first ones where they are many."""
     more = f" and {len(names) - limit} more" if len(names) > limit else ""
     return ", ".join(map(repr, names[:limit])) + more
 
@@ -198,48 +291,86 @@ def infer_task(target: str, values: Counter[str]) -> str:
     """classification or regression, from the count of each value of the target, missing ones left out.
 
     Text, two values, or a few whole numbers that recur are classes; other numbers are quantities.
-    Raises TableError where there is nothing to learn: no value, one value, or classes that never recur.
+    Raises TableError where there is nothing to learn: no value, one value, dates, or classes that never recur.
     """
     check_target(target, values)
+    if all(re.fullmatch(DATE, value) for value in values):
+        raise TableError(f"has dates in the target column {target!r}, neither classes nor numbers; choose another")
     numbers = parse_numbers(values)
-    rows = sum(values.values())
     if numbers is None or len(values) == 2:
         few = True
     else:
-        whole = all(number.is_integer() for number in numbers.values())
-        few = whole and len(values) <= 20 and 10 * len(values) <= rows
+        whole = all(number.is_integer() for number in numbers.by_text.values())
+        few = whole and len(values) <= 20 and 10 * len(values) <= values.total()
     if few and max(values.values()) == 1:
         raise TableError(f"has a different value in every row of the target column {target!r}; choose another")
     return "classification" if few else "regression"
 
 
-PLAIN = r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?|[-+]?inf(inity)?"
-# How people write numbers: a pattern for every value of a column, and what to take out or replace.
-STYLES = (
-    (PLAIN, ()),
-    (r"[-+]?(\d{1,3}(,\d{3})+|\d+)(\.\d+)?", ((",", ""),)),  # 1,234.5
-    (r"[-+]?(\d{1,3}(\.\d{3})+|\d+)(,\d+)?", ((".", ""), (",", "."))),  # 1.234,5
-    (
-        r"[-+]?(\d{1,3}([ \u00a0\u202f']\d{3})+|\d+)([.,]\d+)?",  # 1 234,5 or 1'234.5
+DATE = r"\d{4}[-/.]\d{1,2}[-/.]\d{1,2}([T ].*)?|\d{1,2}[-/.]\d{1,2}[-/.](\d{2}|\d{4})( .*)?"
+PLAIN = r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?|[-+]?[iI]nf(inity)?"
+# How people write numbers: by an example, a pattern, and what to take out or replace.
+STYLES = {
+    "1234.5": (PLAIN, ()),
+    "1,234.5": (r"[-+]?(\d{1,3}(,\d{3})+|\d+)(\.\d+)?", ((",", ""),)),
+    "1.234,5": (r"[-+]?(\d{1,3}(\.\d{3})+|\d+)(,\d+)?", ((".", ""), (",", "."))),
+    "1 234,5": (
+        r"[-+]?(\d{1,3}([ \u00a0\u202f']\d{3})+|\d+)([.,]\d+)?",  # or 1'234.5
         ((" ", ""), ("\u00a0", ""), ("\u202f", ""), ("'", ""), (",", ".")),
     ),
-)
+}
+MANY = 20  # different numbers
+UNIT = r"([-+]?)([$€£¥₹]?) ?([-+]?[\d.].*?) ?(%|[$€£¥₹]|[^\W\d_]+)?"  # sign, unit before, number, unit after
+# The numbers by text; how they are written, as a key of STYLES; their unit; the texts that are no number.
+Numbers = namedtuple("Numbers", "by_text style unit strays")
 
 
-def parse_numbers(texts) -> dict[str, float] | None:
-    """Each text as the number that it writes, None where one is no number or the texts follow no one style.
+def parse_numbers(values: Counter[str], tolerance: float = 0.0) -> Numbers | None:
+    """The number that each text writes, None where the texts are not numbers in one style and one unit.
 
-    Styles: plain, thousands separated by commas, points, spaces or apostrophes, decimal commas; each also with a percent
-    sign, 5% being 5.
+    values: how often each text stands. tolerance: the share of rows that may hold other words; half, where those are one
+    word, and the numbers many.
+    A unit is a currency, a percent sign (5% is 5) or a word, the same for all. Cells with no letter and no digit, such as
+    "?" and "-", and "None", are no number and count for nothing.
     """
-    texts = list(texts)
-    bare = [text[:-1].rstrip() for text in texts] if all(text.endswith("%") for text in texts) else texts
-    for pattern, changes in STYLES:
-        if all(re.fullmatch(pattern, text, re.ASCII | re.IGNORECASE) for text in bare):
-            for old, new in changes:
-                bare = [text.replace(old, new) for text in bare]
-            return dict(zip(texts, map(float, bare), strict=True))
-    return None
+    texts = [text for text in values if text != "None" and re.search(r"[^\W_]", text)]
+    parts = {text: _split_unit(text) for text in texts}
+    units = Counter()
+    for text, (number, unit) in parts.items():
+        units[unit] += values[text] if re.search(r"\d", number) else 0
+    if not texts or not units.total():
+        return None
+    (unit, _), *_ = units.most_common(1)
+
+    def strays(pattern: str) -> list[str]:
+        return [text for text in texts if not re.fullmatch(pattern, parts[text][0], re.ASCII)]
+
+    style = min(STYLES, key=lambda style: sum(values[text] for text in strays(STYLES[style][0])))
+    pattern, changes = STYLES[style]
+    words = strays(pattern)
+    fitting = set(texts).difference(words)
+    if any(parts[text][1] != unit for text in fitting):
+        return None
+    if tolerance and len(words) == 1 and len(fitting) >= MANY:
+        tolerance = max(tolerance, 0.5)  # one word among many numbers stands for none
+    if sum(values[text] for text in words) > tolerance * sum(values[text] for text in texts):
+        return None
+    by_text = {}
+    for text in fitting:
+        number = parts[text][0]
+        for old, new in changes:
+            number = number.replace(old, new)
+        by_text[text] = float(number)
+    return Numbers(by_text, style, unit, [text for text in values if text not in by_text])
+
+
+def _split_unit(text: str) -> tuple[str, str]:
+    """A number and its unit; the whole text and no unit where it does not look like that."""
+    found = re.fullmatch(UNIT, text)
+    if found is None:
+        return text, ""
+    sign, before, number, after = found.groups("")
+    return sign + number, before or after
 
 
 def is_index(name: str) -> bool:

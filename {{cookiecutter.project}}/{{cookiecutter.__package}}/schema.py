@@ -19,21 +19,25 @@ class Column(BaseModel):
     """A column, as the training rows show it.
 
     role: feature, target, key (what the split goes by, unless it is a feature too), or dropped, with the reason.
-    kind: number, category (text), or date. low and high bound a number or a date; categories are in order.
+    note: how its cells were read, where that is not plain. alone: how well this feature alone predicts the target
+    (leaks.py). low and high bound a number or a date; categories are in order, those that only test rows have are unseen.
     """
 
     name: str
     role: Literal["feature", "target", "key", "dropped"]
-    kind: Literal["number", "category", "date"]
+    kind: Literal["number", "date", "category", "text"]
     reason: str | None = None
+    note: str | None = None
+    alone: float = 0.0
     missing: float = 0.0  # share of rows
     low: float | str | None = None
     high: float | str | None = None
     categories: list[str] | None = None
+    unseen: list[str] | None = None
 
 
 class Schema(BaseModel):
-    """The table: its task, its target, the classes in order (None for regression), and its columns."""
+    """The table: its task, its target, the classes in order (None for regression), notes on the file, the columns."""
 
     task: Literal["classification", "regression"]
     target: str
@@ -42,15 +46,20 @@ class Schema(BaseModel):
     by: str | None
     train_rows: int
     test_rows: int
+    notes: list[str] = []
     columns: list[Column]
+
+    def column(self, name: str) -> Column:
+        return next(column for column in self.columns if column.name == name)
 
     def names(self, kind: str | None = None) -> list[str]:
         """The features of a kind, or all."""
         return [c.name for c in self.columns if c.role == "feature" and kind in (None, c.kind)]
 
     def features(self, frame: pd.DataFrame) -> pd.DataFrame:
-        """The columns that a model reads: numbers as float64, dates as datetime64, categories as str or None."""
-        casts = {"number": _number, "category": _category, "date": pd.to_datetime}
+        """The columns that a model reads: numbers as float64, dates as datetime64, categories as str or None, text as
+        str."""
+        casts = {"number": _number, "date": pd.to_datetime, "category": _category, "text": _text}
         columns = [c for c in self.columns if c.role == "feature"]
         return pd.DataFrame({c.name: casts[c.kind](frame[c.name]) for c in columns}, index=frame.index)
 
@@ -83,3 +92,7 @@ def _number(column: pd.Series) -> pd.Series:
 
 def _category(column: pd.Series) -> pd.Series:
     return column.astype(object).where(column.notna(), None)
+
+
+def _text(column: pd.Series) -> pd.Series:
+    return column.astype(object).where(column.notna(), "")

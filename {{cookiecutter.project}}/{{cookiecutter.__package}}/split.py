@@ -13,7 +13,7 @@ MISSING = np.uint64(0x9E3779B97F4A7C15)
 def choose_test(table: pd.DataFrame, classes: pd.Series | None, settings: Prepare) -> np.ndarray:
     """Choose the test rows.
 
-    table: the rows as read, any types. classes: the class of each row, None for regression.
+    table: the rows as read, any types; for a split by time its column has dates or numbers. classes: the class of each row, None for regression.
     Returns a boolean vector, True for test, with at least two rows on each side. Raises UserError otherwise.
     """
     if settings.split in ("group", "time") and settings.by is None:
@@ -22,6 +22,8 @@ def choose_test(table: pd.DataFrame, classes: pd.Series | None, settings: Prepar
         raise UserError(f"params.yaml: prepare.by: {settings.by!r}: random goes by no column; use group, hash or null")
     if settings.by is not None and settings.by not in table:
         raise UserError(f"params.yaml: prepare.by: {settings.by!r}: is not a column of the table")
+    if settings.split in ("group", "time") and table[settings.by].nunique(dropna=False) == 1:
+        raise UserError(f"params.yaml: prepare.by: {settings.by!r}: has one value, and cannot split anything")
     if settings.split == "random":
         held_out = _random(len(table), classes, settings)
     elif settings.split == "hash":
@@ -68,16 +70,14 @@ def _time(column: pd.Series, settings: Prepare) -> np.ndarray:
 
 
 def parse_time(column: pd.Series) -> pd.Series:
-    """Dates, or numbers as they are. Raises UserError where a row has neither."""
-    if pd.api.types.is_numeric_dtype(column) and column.notna().all():
-        return column
-    moments = pd.to_datetime(column, errors="coerce", format="ISO8601", utc=True)
-    if (wrong := moments.isna()).any():
+    """Dates or numbers, as they are. Raises UserError where the column is neither, or lacks one in a row."""
+    ordered = pd.api.types.is_numeric_dtype(column) or pd.api.types.is_datetime64_any_dtype(column)
+    if not ordered or column.isna().any():
+        wrong = f"{column.isna().sum()} rows have none" if ordered else f"it holds text such as {column.iloc[0]!r}"
         raise UserError(
-            f"params.yaml: prepare.by: {column.name!r}: a split by time needs a date or number in every row; "
-            f"{wrong.sum()} rows have none, such as {column[wrong].iloc[0]!r}"
+            f"params.yaml: prepare.by: {column.name!r}: a split by time needs a date or number in every row; {wrong}"
         )
-    return moments
+    return column
 
 
 def hash_rows(table: pd.DataFrame, seed: int) -> np.ndarray:

@@ -13,6 +13,7 @@ from sklearn.pipeline import Pipeline
 
 from .. import metrics, model, params, schema
 from ..files import replacing
+from ..schema import Schema
 
 RESULTS = Path("results/evaluate")
 TRAIN_METRICS = Path("results/train/metrics.json")
@@ -42,11 +43,15 @@ def main() -> None:
     main_metric = metrics.SCORING[found.task][0]
     trained = json.loads(TRAIN_METRICS.read_text(encoding="utf-8"))
     scores["overfit_gap"] = trained[f"train_{main_metric}"] - scores[main_metric]
+    seen = found.labels(pd.read_parquet(schema.TRAIN, columns=[found.target]))
+    baseline = metrics.score(model.baseline(found.task).fit(seen, seen), labels, labels, found.task)
 
     with Live(str(RESULTS), dvcyaml=None, save_dvc_exp=False) as live:
         for name, value in scores.items():
             live.log_metric(name, value, plot=False)
-        bars = importance(pipeline, features, labels, settings)
+        for name, value in baseline.items():
+            live.log_metric(f"baseline/{name}", value, plot=False)
+        bars = importance(pipeline, features, labels, found, settings)
         live.log_plot("importance", bars, x="importance", y="feature")
         draw = class_plots if found.task == "classification" else number_plots
         points = draw(pipeline, features, labels)
@@ -54,20 +59,34 @@ def main() -> None:
             live.log_plot(name, points.get(name, []), x=x, y=y)
     save_predictions(pipeline, features, labels, table.drop(columns=found.target))
     print(", ".join(f"{name} {value:.3f}" for name, value in scores.items()))
+    print("to compare, without the features: " + ", ".join(f"{name} {value:.3f}" for name, value in baseline.items()))
 
 
 def importance(
-    pipeline: Pipeline, features: pd.DataFrame, labels: np.ndarray, settings: params.Evaluate
+    pipeline: Pipeline, features: pd.DataFrame, labels: np.ndarray, found: Schema, settings: params.Evaluate
 ) -> list[dict[str, object]]:
-    """How much the score drops when a column is shuffled (Breiman, 2001), in order, the largest first."""
+    """How much the score drops when a column is shuffled (Breiman, 2001), in order, the largest first.
+
+    Of many columns, those are shuffled that alone predict best.
+    """
     if len(features) > settings.importance_rows:
         rows = np.random.default_rng(settings.seed).choice(len(features), settings.importance_rows, replace=False)
         features, labels = features.iloc[rows], labels[rows]
+    best = sorted(features, key=lambda name: -found.column(name).alone)[: settings.importance_columns]
+    if len(best) < features.shape[1]:
+        print(f"importance of the {len(best)} columns, of {features.shape[1]}, that alone predict best")
+    shuffled = features[[name for name in features if name in best]]
+    rest = features.drop(columns=best)
     drops = permutation_importance(
-        pipeline, features, labels, n_repeats=settings.importance_repeats, random_state=settings.seed
+        pipeline,
+        shuffled,
+        labels,
+        scoring=lambda fitted, columns, labels: fitted.score(columns.join(rest), labels),
+        n_repeats=settings.importance_repeats,
+        random_state=settings.seed,
     )
     order = np.argsort(-drops.importances_mean, kind="stable")
-    return [{"feature": features.columns[i], "importance": float(drops.importances_mean[i])} for i in order]
+    return [{"feature": shuffled.columns[i], "importance": float(drops.importances_mean[i])} for i in order]
 
 
 def class_plots(pipeline: Pipeline, features: pd.DataFrame, labels: np.ndarray) -> dict[str, list[dict]]:

@@ -1,51 +1,60 @@
 """prepare: check and clean the raw table, split it into train and test, describe it in a schema."""
 
+from collections import defaultdict
 from pathlib import Path
 
 import pandas as pd
 
-from .. import dataset, params, schema
+from .. import changes, dataset, leaks, params, schema
 from ..errors import UserError
 from ..files import replacing, write_json
+from ..params import Params
+from ..rawtable import listed
 from ..schema import Schema
 from ..split import choose_test, parse_time
 
 METRICS = Path("results/prepare/metrics.json")
+RARE = 5  # training rows of a class, below which it is hardly learned
+MOST = 0.9  # share of one class, above which accuracy says little
 
 
 def main() -> None:
     settings = params.load()
-    raw = dataset.read(settings.data.path)
+    raw, notes = dataset.read(settings.data.path)
     print(f"read {len(raw)} rows and {raw.shape[1]} columns from {settings.data.path}")
     cleaned = dataset.clean(raw, settings.data, settings.prepare.duplicates)
-    print(f"dropped {cleaned.duplicates} duplicate rows and {cleaned.without_target} with no {cleaned.target!r}")
-    if cleaned.duplicates > len(raw) / 10:
-        print("that is many duplicates: where each is a case of its own, set prepare.duplicates to keep")
+    train, test, found = divide(cleaned, settings)
+    found.notes = notes
+    for name, score in leaks.scores(train, found).items():
+        found.column(name).alone = score
 
-    train, test, found = divide(cleaned, settings.prepare)
     for name, rows in ((schema.TRAIN, train), (schema.TEST, test)):
         with replacing(name) as temporary:
             rows.to_parquet(temporary, index=False)
     found.save()
     write_json(METRICS, metrics(raw, cleaned, train, test, found))
-    for column in found.columns:
-        if column.role == "dropped":
-            print(f"left out {column.name!r}: {column.reason}")
+    print(*remarks(cleaned, train, found), *changes.lines(found), sep="\n")
     print(f"{found.task} of {found.target!r} from {len(found.names())} columns")
     print(f"split into {len(train)} train and {len(test)} test rows ({found.split})")
 
 
-def divide(cleaned: dataset.Cleaned, settings: params.Prepare) -> tuple[pd.DataFrame, pd.DataFrame, Schema]:
+def divide(cleaned: dataset.Cleaned, settings: Params) -> tuple[pd.DataFrame, pd.DataFrame, Schema]:
     """Split the rows, learn the schema from the training rows, and keep the columns that it uses."""
     table, target, task = cleaned.table, cleaned.target, cleaned.task
-    if settings.by == target:
+    by, method = settings.prepare.by, settings.prepare.split
+    if by == target:
         raise UserError(f"params.yaml: prepare.by: {target!r}: is the target; choose another column to split by")
+    if by in settings.data.drop:
+        raise UserError(f"params.yaml: data.drop: {by!r}: is what prepare.by splits by; it is no feature then")
+    settled = dataset.typed(cleaned, settings.data.types)
+    typed = pd.DataFrame({name: column.values for name, column in settled.items()})
+    if method == "time" and by in typed:
+        table = table.assign(**{by: typed[by]})
     classes = table[target] if task == "classification" else None
-    held_out = choose_test(table, classes, settings)
-    if settings.split == "time":  # in order, for cross-validation that never looks ahead
-        order = parse_time(table[settings.by]).argsort(kind="stable")
-        table, held_out = table.iloc[order], held_out[order]
-    typed = dataset.typed(table, target)
+    held_out = choose_test(table, classes, settings.prepare)
+    if method == "time":  # in order, for cross-validation that never looks ahead
+        order = parse_time(typed[by]).argsort(kind="stable")
+        typed, held_out = typed.iloc[order], held_out[order]
     train, test = typed[~held_out], typed[held_out]
     if task == "classification" and train[target].nunique() < 2:
         raise UserError(f"only one class of {target!r} is left in training; choose another prepare.split or target")
@@ -54,17 +63,52 @@ def divide(cleaned: dataset.Cleaned, settings: params.Prepare) -> tuple[pd.DataF
         task=task,
         target=target,
         classes=sorted(train[target].unique().tolist()) if classes is not None else None,
-        split=settings.split,
-        by=settings.by,
+        split=method,
+        by=by,
         train_rows=len(train),
         test_rows=len(test),
-        columns=dataset.describe(train, target, settings, cleaned.rows),
+        columns=dataset.describe(train, test, settled, cleaned, settings),
     )
     if not found.names():
         reasons = ", ".join(f"{c.name!r}: {c.reason}" for c in found.columns if c.role == "dropped")
         raise UserError(f"no column is left to predict {target!r} from ({reasons}); give the table more columns")
     kept = [column.name for column in found.columns if column.role != "dropped"]
     return train[kept], test[kept], found
+
+
+def remarks(cleaned: dataset.Cleaned, train: pd.DataFrame, found: Schema) -> list[str]:
+    """A line for each thing that was decided, or that a person should look at."""
+    lines = [*found.notes]
+    lines.append(f"dropped {cleaned.duplicates} duplicate rows and {cleaned.without_target} with no {found.target!r}")
+    if cleaned.duplicates > cleaned.rows / 10:
+        lines.append("that is many duplicates: where each is a case of its own, set prepare.duplicates to keep")
+    decided = defaultdict(list)
+    for column in found.columns:
+        if column.role == "dropped":
+            decided[f"left out, {column.reason}"].append(column.name)
+        elif column.note:
+            decided[column.note].append(column.name)
+    lines += [f"{what}: {listed(names)}" for what, names in decided.items()]
+    for column in leaks.suspects(found):
+        lines.append(
+            f"may be a leak: {column.name!r} alone predicts {found.target!r} ({column.alone:.3f} of 1); "
+            "if it is not known before the target is, add it to data.drop"
+        )
+    return lines + (class_remarks(train[found.target]) if found.task == "classification" else [])
+
+
+def class_remarks(classes: pd.Series) -> list[str]:
+    """Lines on classes that are too rare, or too frequent, to take accuracy at its word."""
+    lines, counts = [], classes.value_counts()
+    if rare := [f"{label} ({count})" for label, count in counts.items() if count < RARE]:
+        lines.append(f"classes with fewer than {RARE} training rows, hardly learned: {listed(rare)}")
+    if counts.iloc[0] > MOST * len(classes):
+        share = counts.iloc[0] / len(classes)
+        lines.append(
+            f"{share:.1%} of the rows are {counts.index[0]!r}: accuracy says little; "
+            "set train.scoring to balanced_accuracy or roc_auc_ovr"
+        )
+    return lines
 
 
 def metrics(

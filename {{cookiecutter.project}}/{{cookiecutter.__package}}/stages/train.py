@@ -9,7 +9,6 @@ import numpy as np
 import pandas as pd
 from dvclive import Live
 from sklearn.base import BaseEstimator
-from sklearn.dummy import DummyClassifier, DummyRegressor
 from sklearn.exceptions import UndefinedMetricWarning
 from sklearn.model_selection import (
     GroupKFold,
@@ -44,7 +43,7 @@ def main() -> None:
         folds = cross_validation(found, settings, table, labels)
         scores = learning_curve(live, pipeline, features, labels, folds, scoring, settings)
         live.log_metric("cv_std", float(np.std(scores)), plot=False)
-        dummy = DummyClassifier() if found.task == "classification" else DummyRegressor()
+        dummy = model.baseline(found.task)
         baseline = float(np.mean(score_folds(dummy, features, labels, folds, scoring)["test_score"]))
         live.log_metric("baseline_cv_mean", baseline, plot=False)
         bars = [{"fold": f"fold {number}", "score": float(value)} for number, value in enumerate(scores, start=1)]

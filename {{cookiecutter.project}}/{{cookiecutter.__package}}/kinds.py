@@ -1,0 +1,167 @@
+"""What the cells of a column are - numbers, dates, categories or free text - as all rows show it, or as data.types says."""
+
+from collections import Counter
+from datetime import datetime
+from itertools import product
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from .errors import UserError
+from .params import KINDS
+from .rawtable import parse_numbers
+
+TOLERANCE = 0.05  # share of the cells of a column of numbers, or of dates, that may hold other words
+HALF = 0.5  # the same where data.types says so
+WORDS = 4  # in half of the cells of a column of free text, at least
+
+_DAYS = (
+    "%Y-%m-%d", "%Y/%m/%d", "%Y.%m.%d", "%m/%d/%Y", "%d/%m/%Y", "%m/%d/%y", "%d/%m/%y", "%d.%m.%Y", "%d.%m.%y",
+    "%m-%d-%Y", "%d-%m-%Y", "%d-%b-%Y", "%d-%b-%y", "%d %b %Y", "%d %B %Y", "%b %d, %Y", "%B %d, %Y", "%b %d %Y",
+    "%B %d %Y", "%a, %d %b %Y", "%Y%m%d",
+)  # fmt: skip
+_TIMES = ("", " %H:%M", " %H:%M:%S", " %H:%M:%S.%f", " %I:%M %p", " %I:%M:%S %p", " %H:%M:%S %z", "T%H:%M:%S")
+_MONTHS = ("%Y-%m", "%Y/%m", "%m/%Y", "%b %Y", "%B %Y", "%b-%Y", "%a %b %d %H:%M:%S %Y")
+DATE_FORMATS = (*map("".join, product(_DAYS, _TIMES)), *_MONTHS)
+_CLOCK = r"(\d+ days?,? ?)?\d{1,3}:\d\d(:\d\d(\.\d+)?)?"
+_PARTS = r"(\d+(\.\d+)? ?(days?|hours?|h|min(ute)?s?|s(ec(ond)?s?)?)[ ,]*)+"
+DURATION = f"-?({_CLOCK}|{_PARTS})"
+
+
+class Settled(NamedTuple):
+    """A column of one kind - float64, datetime64 without a zone, or str with None for missing - and how it was read."""
+
+    values: pd.Series
+    kind: str
+    note: str | None = None
+
+
+def settle(column: pd.Series, wanted: str | None = None) -> Settled:
+    """Give a column its kind. wanted: a kind, or the format of its dates, such as %d.%m.%Y, as data.types has it.
+
+    Raises UserError where most of its cells cannot be read as that.
+    """
+    if wanted in ("category", "text"):
+        return Settled(_words(column), wanted, "as data.types says")
+    inferred = _infer(column)
+    if wanted in (None, inferred.kind):
+        return inferred
+    words = _words(column)
+    found = numbers(words, HALF) if wanted == "number" else _dates(words, wanted, HALF)
+    if found is None:
+        example = words.dropna().mode()
+        raise UserError(
+            f"params.yaml: data.types: {column.name!r}: {wanted!r}: most of its cells are nothing of the kind, such as "
+            f"{example.iloc[0] if len(example) else None!r}; use another of {', '.join(KINDS)}, or a format of dates"
+        )
+    return found
+
+
+def _infer(column: pd.Series) -> Settled:
+    if pd.api.types.is_datetime64_any_dtype(column):
+        return Settled(column, "date")
+    if pd.api.types.is_timedelta64_dtype(column):
+        return Settled(column.dt.total_seconds(), "number", "durations, in seconds")
+    if _is_number(column):
+        return _compact_dates(column) or _finite(column)
+    words = _words(column)
+    found = numbers(words, TOLERANCE) or _durations(words) or _dates(words, None, TOLERANCE)
+    if found:
+        return found
+    present = words.dropna()
+    if present.nunique() > len(present) / 2 and present.str.split().str.len().median() >= WORDS:
+        return Settled(words, "text", "free text: its most frequent words count")
+    return Settled(words, "category")
+
+
+def _is_number(column: pd.Series) -> bool:
+    """Numbers and truth values, also with missing ones."""
+    return pd.api.types.is_numeric_dtype(column) or all(isinstance(value, bool) for value in column.dropna())
+
+
+def _words(column: pd.Series) -> pd.Series:
+    """As text, None for missing; 5.0 as 5."""
+    if pd.api.types.is_float_dtype(column) and (column.dropna() % 1 == 0).all():
+        column = column.astype("Int64")
+    return column.astype(object).where(column.notna(), None).map(str, na_action="ignore")
+
+
+def _finite(column: pd.Series) -> Settled:
+    column = column.astype(np.float64)
+    infinite = int(np.isinf(column).sum())
+    return Settled(column, "number", f"{infinite} infinite values count as missing" if infinite else None)
+
+
+def _compact_dates(column: pd.Series) -> Settled | None:
+    """Whole numbers that are all dates, such as 20240131."""
+    present = column.dropna()
+    if present.nunique() < 3 or not present.between(1800_01_01, 2200_12_31).all() or (present % 1 != 0).any():
+        return None
+    dates = pd.to_datetime(column.astype("Int64").astype("string"), format="%Y%m%d", errors="coerce")
+    return Settled(dates, "date", "dates as %Y%m%d") if dates.notna().sum() == len(present) else None
+
+
+def numbers(words: pd.Series, tolerance: float) -> Settled | None:
+    """Text as the numbers that it writes; None where it does not, in more cells than the tolerated share."""
+    found = parse_numbers(Counter(words.value_counts().to_dict()), tolerance)
+    if found is None:
+        return None
+    notes = [f"numbers written like {found.style}"] if found.style != "1234.5" else []
+    notes += [f"numbers with {found.unit!r}"] if found.unit else []
+    notes += [_missing(words[words.isin(found.strays)])] if found.strays else []
+    return Settled(words.map(found.by_text).astype(np.float64), "number", "; ".join(notes) or None)
+
+
+def _missing(strays: pd.Series) -> str:
+    return f"{len(strays)} cells such as {strays.iloc[0]!r} count as missing"
+
+
+def _durations(words: pd.Series) -> Settled | None:
+    """Durations and times of day, in seconds."""
+    present = words.dropna()
+    if present.empty or not present.str.fullmatch(DURATION).all():
+        return None
+    whole = words.str.replace(r"^(\D*)(\d+:\d\d)$", r"\1\2:00", regex=True)  # pandas wants seconds
+    seconds = pd.to_timedelta(whole, errors="coerce").dt.total_seconds()
+    if seconds.notna().sum() < len(present):
+        return None
+    return Settled(seconds, "number", "durations or times of day, in seconds")
+
+
+def _dates(words: pd.Series, wanted: str | None, tolerance: float) -> Settled | None:
+    """Dates in ISO 8601, or in the format that fits most cells; with a zone, as UTC."""
+    texts = pd.Series(words.dropna().unique(), dtype=object)
+    likely = texts.str.contains(r"\d").mean() >= 1 - tolerance
+    if texts.empty or not likely:
+        return None
+    if wanted in (None, "date"):
+        dates = _to_datetime(words, "ISO8601")
+        if dates.notna().sum() == words.notna().sum() and texts.str.len().min() >= len("2000-01-01"):
+            return Settled(dates, "date")
+        formats = [form for form in DATE_FORMATS if any(_fits(text, form) for text in texts[:5])]
+    else:
+        formats = [wanted]
+    counts = {form: int(_to_datetime(texts, form).notna().sum()) for form in formats}
+    if not counts or max(counts.values()) < (1 - tolerance) * len(texts):
+        return None
+    best, *others = sorted(formats, key=lambda form: -counts[form])
+    dates = _to_datetime(words, best)
+    notes = [f"dates as {best}"]
+    if others and counts[others[0]] == counts[best]:
+        notes.append(f"{others[0]} fits as well: choose in data.types")
+    if len(strays := words[dates.isna() & words.notna()]):
+        notes.append(_missing(strays))
+    return Settled(dates, "date", "; ".join(notes))
+
+
+def _fits(text: str, form: str) -> bool:
+    try:
+        datetime.strptime(text, form)
+    except ValueError:
+        return False
+    return True
+
+
+def _to_datetime(words: pd.Series, form: str) -> pd.Series:
+    return pd.to_datetime(words, errors="coerce", format=form, utc=True).dt.tz_localize(None)
