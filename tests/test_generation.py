@@ -228,7 +228,11 @@ REFUSED = {
     "JSON": ({}, '{"a": [1, 2]}', "is JSON"),
     "a target that is all missing": ({}, "a,y\n1,\n2,NA\n", "has no value in the target column 'y'"),
     "a target of one value": ({}, "a,y\n1,x\n2,x\n", "has one value, 'x', in the target column 'y'"),
-    "a target that never recurs": ({}, "a,y\n1,p\n2,q\n3,r\n", "has a different value in every row"),
+    "a target that never recurs": (
+        {},
+        "a,y\n1,p\n2,q\n3,r\n",
+        "has 3 different values in 3 rows of the target column 'y'",
+    ),
     "one column": ({}, "y\nx\nz\nx\n", "has one column, 'y', and nothing to predict it from"),
     "a cut UTF-16": ({}, GOOD.encode("utf-16")[:-1], "cannot be read"),
     "a package that a package needs": ({"project": "joblib"}, GOOD, "project: 'joblib' is taken"),

@@ -33,8 +33,8 @@ class Cleaned(NamedTuple):
         return self.rows - self.duplicates - len(self.table)
 
 
-def read(path: str) -> tuple[pd.DataFrame, list[str]]:
-    """Read a CSV or Parquet file; return it, and what is worth saying of it, in words.
+def read(path: str, types: dict[str, str] | None = None) -> tuple[pd.DataFrame, list[str]]:
+    """Read a CSV or Parquet file; return it, and what is worth saying of it, in words. types: what data.types has.
 
     Raises UserError that names the file and what is wrong with it.
     """
@@ -44,7 +44,7 @@ def read(path: str) -> tuple[pd.DataFrame, list[str]]:
         )
     try:
         form = rawtable.detect(path)
-        table = _read_parquet(path) if form.kind == "parquet" else _read_csv(path, form)
+        table = _read_parquet(path) if form.kind == "parquet" else _read_csv(path, form, types or {})
     except (TableError, pa.ArrowException, OSError, UnicodeError) as error:
         raise UserError(f"{path}: {error}") from error
     except pd.errors.ParserWarning as error:
@@ -56,17 +56,17 @@ def read(path: str) -> tuple[pd.DataFrame, list[str]]:
     return table, list(form.notes)
 
 
-def _read_csv(path: str, form: rawtable.Format) -> pd.DataFrame:
+def _read_csv(path: str, form: rawtable.Format, types: dict[str, str]) -> pd.DataFrame:
     text, _ = rawtable.open_rows(path, form)
     with text, warnings.catch_warnings():
         warnings.simplefilter("error", pd.errors.ParserWarning)  # a row with too many cells would lose them
         table = pd.read_csv(
             text,
-            sep=form.delimiter,
+            **form.dialect,
             names=form.names,
             header=None,
             index_col=False,
-            skipinitialspace=True,
+            dtype=dict.fromkeys((name for name, kind in types.items() if kind != "number"), str),  # 01234 is not 1234
             keep_default_na=False,
             na_values=sorted(rawtable.MISSING),
             low_memory=False,
@@ -74,7 +74,10 @@ def _read_csv(path: str, form: rawtable.Format) -> pd.DataFrame:
     first = table.iloc[:, 0]
     if pd.api.types.is_string_dtype(first):
         comment = first.str.startswith("#", na=False) & table.iloc[:, 1:].isna().all(axis=1)
-        table = table[~comment].reset_index(drop=True)
+        header = first.eq(form.names[0]) & table.astype(str).eq(form.names).all(
+            axis=1
+        )  # again, of a file put behind another
+        table = table[~comment & ~header].reset_index(drop=True)
     return table.apply(_tidy)
 
 
@@ -88,19 +91,22 @@ def _tidy(column: pd.Series) -> pd.Series:
 
 def _read_parquet(path: str) -> pd.DataFrame:
     """Decimals become numbers, dictionaries and nested values text, times with a zone UTC; pandas' index is left out."""
-    arrow = pq.read_table(path, pre_buffer=False)
+    arrow = pq.ParquetFile(path, pre_buffer=False).read()
     arrow = arrow.select([i for i, name in enumerate(arrow.column_names) if not rawtable.is_index(name)])
     names = rawtable.column_names(arrow.column_names)
-    return pd.DataFrame({name: _from_arrow(column) for name, column in zip(names, arrow.columns, strict=True)})
+    table = pd.DataFrame({name: _from_arrow(column) for name, column in zip(names, arrow.columns, strict=True)})
+    return table.apply(_tidy)
 
 
 def _from_arrow(column: pa.ChunkedArray) -> pd.Series:
     if pa.types.is_dictionary(column.type):
         column = column.cast(column.type.value_type)
-    elif pa.types.is_decimal(column.type):
+    elif pa.types.is_decimal(column.type) or pa.types.is_float16(column.type):
         column = column.cast(pa.float64())
+    elif pa.types.is_time(column.type):
+        column = column.cast(pa.time64("us"), safe=False)  # pandas has no nanoseconds of a time
     series = column.to_pandas()
-    if pa.types.is_binary(column.type) or pa.types.is_large_binary(column.type):
+    if any(test(column.type) for test in (pa.types.is_binary, pa.types.is_large_binary, pa.types.is_fixed_size_binary)):
         return series.map(lambda value: value.decode(errors="backslashreplace"), na_action="ignore")
     if isinstance(series.dtype, pd.DatetimeTZDtype):
         return series.dt.tz_convert("UTC").dt.tz_localize(None)
@@ -134,12 +140,12 @@ def clean(table: pd.DataFrame, data: Data, duplicates: str) -> Cleaned:
 
 
 def _target_values(target: pd.Series) -> tuple[pd.Series, str | None]:
-    """Numbers where all cells but marks such as "?" are numbers, durations in seconds, no infinities; and how it was read."""
+    """Numbers, durations in seconds, no infinities; and how it was read."""
     read = None
     if pd.api.types.is_timedelta64_dtype(target):
         read = kinds.settle(target)
     elif pd.api.types.is_string_dtype(target):
-        read = kinds.numbers(target, tolerance=0)
+        read = kinds.numbers(target) or kinds.durations(target)
     values, note = (read.values, read.note) if read else (target, None)
     return values.replace([np.inf, -np.inf], np.nan), note
 
@@ -200,7 +206,7 @@ def describe(
     for name, (_, kind, note) in settled.items():
         column = _describe(train[name], test[name], kind)
         column.note = note
-        reason = None if name in data.types else _useless(train[name], kind, cleaned.rows)
+        reason = None if name in data.types else _useless(train[name], kind, note, cleaned.rows)
         if name in data.drop:
             reason = "data.drop says so"
         if name == cleaned.target:
@@ -229,18 +235,18 @@ def _describe(column: pd.Series, test: pd.Series, kind: str) -> Column:
     return Column(role="feature", **facts)
 
 
-def _useless(column: pd.Series, kind: str, rows: int) -> str | None:
+def _useless(column: pd.Series, kind: str, note: str | None, rows: int) -> str | None:
     """Why a column tells nothing of a row that was not seen, or None. rows: of the raw table."""
     present = column.dropna()
     if present.empty:
         return "no value"
     if present.nunique() == 1 and len(present) == len(column):
         return "one value"
-    if len(present) <= 20 or present.nunique() < len(column):
+    if len(present) <= 20 or present.nunique() < len(present):
         return None
     if kind == "category":
         return "a different value in every row"
-    if kind == "number" and (present % 1 == 0).all():
+    if kind == "number" and note is None and (present % 1 == 0).all():
         years = present.min() >= 1500 and present.max() <= 2200
         if present.max() - present.min() <= rows and not years:
             return "the number of the row"

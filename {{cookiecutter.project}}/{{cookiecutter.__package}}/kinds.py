@@ -1,5 +1,6 @@
 """What the cells of a column are - numbers, dates, categories or free text - as all rows show it, or as data.types says."""
 
+import re
 from collections import Counter
 from datetime import datetime
 from itertools import product
@@ -10,23 +11,21 @@ import pandas as pd
 
 from .errors import UserError
 from .params import KINDS
-from .rawtable import parse_numbers
+from .rawtable import DURATION, TOLERANCE, parse_numbers
 
-TOLERANCE = 0.05  # share of the cells of a column of numbers, or of dates, that may hold other words
-HALF = 0.5  # the same where data.types says so
 WORDS = 4  # in half of the cells of a column of free text, at least
 
 _DAYS = (
     "%Y-%m-%d", "%Y/%m/%d", "%Y.%m.%d", "%m/%d/%Y", "%d/%m/%Y", "%m/%d/%y", "%d/%m/%y", "%d.%m.%Y", "%d.%m.%y",
     "%m-%d-%Y", "%d-%m-%Y", "%d-%b-%Y", "%d-%b-%y", "%d %b %Y", "%d %B %Y", "%b %d, %Y", "%B %d, %Y", "%b %d %Y",
-    "%B %d %Y", "%a, %d %b %Y", "%Y%m%d",
+    "%B %d %Y", "%b. %d, %Y", "%a, %d %b %Y", "%A, %B %d, %Y", "%d%b%Y", "%Y%m%d",
 )  # fmt: skip
-_TIMES = ("", " %H:%M", " %H:%M:%S", " %H:%M:%S.%f", " %I:%M %p", " %I:%M:%S %p", " %H:%M:%S %z", "T%H:%M:%S")
+_TIMES = (
+    "", " %H:%M", ", %H:%M", " %H:%M:%S", ", %H:%M:%S", " %H:%M:%S.%f", " %H:%M:%S,%f", " %I:%M %p", " %I:%M%p",
+    " %I:%M:%S %p", " %H:%M:%S %z", " %H:%M:%S UTC", "T%H:%M:%S", ":%H:%M:%S",
+)  # fmt: skip
 _MONTHS = ("%Y-%m", "%Y/%m", "%m/%Y", "%b %Y", "%B %Y", "%b-%Y", "%a %b %d %H:%M:%S %Y")
 DATE_FORMATS = (*map("".join, product(_DAYS, _TIMES)), *_MONTHS)
-_CLOCK = r"(\d+ days?,? ?)?\d{1,3}:\d\d(:\d\d(\.\d+)?)?"
-_PARTS = r"(\d+(\.\d+)? ?(days?|hours?|h|min(ute)?s?|s(ec(ond)?s?)?)[ ,]*)+"
-DURATION = f"-?({_CLOCK}|{_PARTS})"
 
 
 class Settled(NamedTuple):
@@ -45,10 +44,13 @@ def settle(column: pd.Series, wanted: str | None = None) -> Settled:
     if wanted in ("category", "text"):
         return Settled(_words(column), wanted, "as data.types says")
     inferred = _infer(column)
-    if wanted in (None, inferred.kind):
+    if wanted in (None, inferred.kind) or column.isna().all():
         return inferred
     words = _words(column)
-    found = numbers(words, HALF) if wanted == "number" else _dates(words, wanted, HALF)
+    try:
+        found = numbers(words, forced=True) if wanted == "number" else _dates(words, wanted, 0.5)
+    except (ValueError, re.error) as error:  # what pandas says of a format
+        raise UserError(f"params.yaml: data.types: {column.name!r}: {wanted!r}: {error}") from error
     if found is None:
         example = words.dropna().mode()
         raise UserError(
@@ -66,7 +68,7 @@ def _infer(column: pd.Series) -> Settled:
     if _is_number(column):
         return _compact_dates(column) or _finite(column)
     words = _words(column)
-    found = numbers(words, TOLERANCE) or _durations(words) or _dates(words, None, TOLERANCE)
+    found = numbers(words) or durations(words) or _dates(words, None, TOLERANCE)
     if found:
         return found
     present = words.dropna()
@@ -94,21 +96,23 @@ def _finite(column: pd.Series) -> Settled:
 
 
 def _compact_dates(column: pd.Series) -> Settled | None:
-    """Whole numbers that are all dates, such as 20240131."""
-    present = column.dropna()
+    """Whole numbers that are all dates, such as 20240131; 0 and 99991231 stand for none."""
+    present = column[column.notna() & ~column.isin([0, 9999_12_31])]
     if present.nunique() < 3 or not present.between(1800_01_01, 2200_12_31).all() or (present % 1 != 0).any():
         return None
-    dates = pd.to_datetime(column.astype("Int64").astype("string"), format="%Y%m%d", errors="coerce")
+    dates = pd.to_datetime(present.astype("int64").astype(str), format="%Y%m%d", errors="coerce").reindex(column.index)
     return Settled(dates, "date", "dates as %Y%m%d") if dates.notna().sum() == len(present) else None
 
 
-def numbers(words: pd.Series, tolerance: float) -> Settled | None:
-    """Text as the numbers that it writes; None where it does not, in more cells than the tolerated share."""
-    found = parse_numbers(Counter(words.value_counts().to_dict()), tolerance)
+def numbers(words: pd.Series, forced: bool = False) -> Settled | None:
+    """Text as the numbers that it writes, None where it does not; forced: though up to half of the cells do not."""
+    found = parse_numbers(Counter(words.value_counts().to_dict()), forced)
     if found is None:
         return None
     notes = [f"numbers written like {found.style}"] if found.style != "1234.5" else []
+    notes += [f"{found.other} fits as well"] if found.other else []
     notes += [f"numbers with {found.unit!r}"] if found.unit else []
+    notes += ["thousands and millions (K, M, ...) multiplied out"] if found.scaled else []
     notes += [_missing(words[words.isin(found.strays)])] if found.strays else []
     return Settled(words.map(found.by_text).astype(np.float64), "number", "; ".join(notes) or None)
 
@@ -117,7 +121,7 @@ def _missing(strays: pd.Series) -> str:
     return f"{len(strays)} cells such as {strays.iloc[0]!r} count as missing"
 
 
-def _durations(words: pd.Series) -> Settled | None:
+def durations(words: pd.Series) -> Settled | None:
     """Durations and times of day, in seconds."""
     present = words.dropna()
     if present.empty or not present.str.fullmatch(DURATION).all():
@@ -131,9 +135,9 @@ def _durations(words: pd.Series) -> Settled | None:
 
 def _dates(words: pd.Series, wanted: str | None, tolerance: float) -> Settled | None:
     """Dates in ISO 8601, or in the format that fits most cells; with a zone, as UTC."""
-    texts = pd.Series(words.dropna().unique(), dtype=object)
-    likely = texts.str.contains(r"\d").mean() >= 1 - tolerance
-    if texts.empty or not likely:
+    cells = words.value_counts()
+    texts = pd.Series(cells.index, dtype=object)
+    if texts.empty or cells[texts.str.contains(r"\d").to_numpy()].sum() < (1 - tolerance) * cells.sum():
         return None
     if wanted in (None, "date"):
         dates = _to_datetime(words, "ISO8601")
@@ -142,14 +146,16 @@ def _dates(words: pd.Series, wanted: str | None, tolerance: float) -> Settled | 
         formats = [form for form in DATE_FORMATS if any(_fits(text, form) for text in texts[:5])]
     else:
         formats = [wanted]
-    counts = {form: int(_to_datetime(texts, form).notna().sum()) for form in formats}
-    if not counts or max(counts.values()) < (1 - tolerance) * len(texts):
+    counts = {form: int(cells[_to_datetime(texts, form).notna().to_numpy()].sum()) for form in formats}
+    if not counts or max(counts.values()) < (1 - tolerance) * cells.sum():
         return None
     best, *others = sorted(formats, key=lambda form: -counts[form])
     dates = _to_datetime(words, best)
     notes = [f"dates as {best}"]
     if others and counts[others[0]] == counts[best]:
         notes.append(f"{others[0]} fits as well: choose in data.types")
+    if "%y" in best:
+        notes.append(f"years from {dates.min().year} to {dates.max().year}")
     if len(strays := words[dates.isna() & words.notna()]):
         notes.append(_missing(strays))
     return Settled(dates, "date", "; ".join(notes))

@@ -1,5 +1,7 @@
 """How well each column alone predicts the target: one that does so (near) perfectly may be a leak."""
 
+import warnings
+
 import numpy as np
 import pandas as pd
 from scipy.stats import rankdata
@@ -14,27 +16,43 @@ ROWS = 4000  # that are looked at, at most
 
 
 def scores(train: pd.DataFrame, found: Schema) -> dict[str, float]:
-    """The score of each feature by itself, at least 0: balanced accuracy, or the r2 of the target's ranks.
+    """The score of each feature by itself, 0 to 1: balanced accuracy, or the r2 of the target's ranks.
 
-    It is of a decision tree that learns from half of the rows and is tried on the other half; 0 where that has one class.
+    It is of a decision tree that learns from half of the rows and is tried on the other half, or for two columns of numbers
+    their squared rank correlation (Spearman), if that is more. Classes that are not in both halves are left out.
     """
     train = train.sample(min(ROWS, len(train)), random_state=0)
     classes = found.task == "classification"
+    if classes:
+        halves = [set(train[found.target].iloc[half::2]) for half in (0, 1)]
+        train = train[train[found.target].isin(set.intersection(*halves))]
     labels = found.labels(train) if classes else rankdata(found.labels(train))
-    tree, score = (
-        (DecisionTreeClassifier(random_state=0), balanced_accuracy_score)
-        if classes
-        else (DecisionTreeRegressor(random_state=0), r2_score)
-    )
-    if len(np.unique(labels[1::2])) < 2:
+    if len(set(labels[::2])) < 2 or len(set(labels[1::2])) < 2:
         return dict.fromkeys(found.names(), 0.0)
-    result = {}
-    for name, column in found.features(train).items():
-        values = column if column.dtype == float else pd.factorize(column, sort=True)[0]
-        values = np.asarray(values, dtype=float).reshape(-1, 1)
-        predicted = tree.fit(values[::2], labels[::2]).predict(values[1::2])
-        result[name] = round(max(float(score(labels[1::2], predicted)), 0.0), 6)
-    return result
+    score = _of_classes if classes else _of_ranks
+    return {name: round(max(score(_codes(column), labels), 0.0), 6) for name, column in found.features(train).items()}
+
+
+def _codes(column: pd.Series) -> np.ndarray:
+    """Numbers as they are, anything else by its place among the sorted values."""
+    codes = column if column.dtype == float else pd.factorize(column, sort=True)[0]
+    return np.asarray(codes, dtype=float)
+
+
+def _of_classes(column: np.ndarray, labels: np.ndarray) -> float:
+    rows = column.reshape(-1, 1)
+    predicted = DecisionTreeClassifier(random_state=0).fit(rows[::2], labels[::2]).predict(rows[1::2])
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "y_pred contains classes not in y_true")
+        return float(balanced_accuracy_score(labels[1::2], predicted))
+
+
+def _of_ranks(column: np.ndarray, labels: np.ndarray) -> float:
+    rows = column.reshape(-1, 1)
+    predicted = DecisionTreeRegressor(random_state=0).fit(rows[::2], labels[::2]).predict(rows[1::2])
+    present = ~np.isnan(column)
+    correlation = np.corrcoef(rankdata(column[present]), labels[present])[0, 1] if np.ptp(column[present]) else 0.0
+    return max(float(r2_score(labels[1::2], predicted)), correlation**2 * present.mean())
 
 
 def suspects(found: Schema) -> list[Column]:

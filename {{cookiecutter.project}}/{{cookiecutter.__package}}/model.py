@@ -108,7 +108,7 @@ def _preprocess(schema: Schema, scaled: bool, seed: int) -> ColumnTransformer:
         target_type="continuous" if schema.task == "regression" else "auto",
         cv=KFold(5, shuffle=True, random_state=seed),
     )
-    words = TfidfVectorizer(max_features=WORDS, token_pattern=r"\w+")
+    words = TfidfVectorizer(max_features=WORDS, token_pattern=r"\w+|\S")
     return ColumnTransformer(
         [
             ("number", make_pipeline(*numbers), schema.names("number")),

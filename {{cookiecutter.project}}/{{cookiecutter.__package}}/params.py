@@ -1,5 +1,6 @@
 """params.yaml as typed, validated objects."""
 
+import re
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -19,7 +20,7 @@ def _kind(value: str) -> str:
     """A kind of column, or the format of its dates."""
     try:
         known = value in KINDS or ("%" in value and datetime.strptime(datetime(2000, 1, 31).strftime(value), value))
-    except ValueError:
+    except (ValueError, re.error):
         known = False
     if not known:
         raise ValueError(f"should be {', '.join(KINDS)}, or a format of dates such as %d.%m.%Y")
@@ -107,4 +108,5 @@ def _describe(mistake: dict[str, Any]) -> str:
         return f"params.yaml: {key}: there is no such key; remove or rename it"
     if mistake["type"] == "missing":
         return f"params.yaml: {key}: is missing; add it"
-    return f"params.yaml: {key}: {mistake['input']!r}: {mistake['msg'][0].lower()}{mistake['msg'][1:]}"
+    said = mistake["msg"].removeprefix("Value error, ")
+    return f"params.yaml: {key}: {mistake['input']!r}: {said[0].lower()}{said[1:]}"

@@ -11,15 +11,17 @@ import re
 import zlib
 from collections import Counter, namedtuple
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 
-# Cells that mean "no value": the list that pandas has by default, said here so that the hooks agree with it, but for
-# "None", which is a value in a column of words.
+# Cells that mean "no value": the list that pandas has by default, but for "None", which is a value in a column of words;
+# and what spreadsheets and databases write.
 MISSING = frozenset({
     "", "#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN",
     "<NA>", "N/A", "NA", "NULL", "NaN", "n/a", "nan", "null",
+    "#DIV/0!", "#NAME?", "#NULL!", "#NUM!", "#NV", "#REF!", "#VALUE!", "(null)", "\\N", "NaT",
 })  # fmt: skip
-DELIMITERS = ",;\t|"
+DELIMITERS = ";\t|,"
 CHUNK = 1 << 20
 SAMPLE = 1 << 18
 
@@ -30,11 +32,10 @@ class TableError(ValueError):
     """What is wrong with a table, and what to do, in one line that does not name the file."""
 
 
-# How to read a table: `kind` is csv or parquet. Of a CSV: `encoding`, `delimiter`; `newline`, as open() takes it; `skip`,
-# the rows to skip, the header among them; the column `names`; `notes`, what is worth saying of it, in words.
-Format = namedtuple(
-    "Format", "kind encoding delimiter newline skip names notes", defaults=("utf-8", ",", "", 0, (), ())
-)
+# How to read a table: `kind` is csv or parquet. Of a CSV: `encoding`; `newline`, as open() takes it; `dialect`, as
+# csv.reader takes it; `skip`, the rows to skip, the header among them; the column `names`; `notes`, what is worth saying of
+# it, in words.
+Format = namedtuple("Format", "kind encoding newline dialect skip names notes", defaults=("utf-8", "", None, 0, (), ()))
 
 
 def open_bytes(path: str | Path) -> io.IOBase:
@@ -101,11 +102,17 @@ def detect(path: str | Path) -> Format:
         _check_is_table(sample)
         newline = "" if "\n" in sample else None  # rows that end in carriage returns alone, as on old Macs
         lines = sample if newline == "" else sample.replace("\r", "\n")
-        delimiter = max(DELIMITERS, key=lambda delimiter: _agreement(lines, delimiter))
-        rows = list(csv.reader(io.StringIO(lines), delimiter=delimiter))
+        # A quote within a cell is doubled, or as databases write it, after a backslash.
+        escape = "\\" if re.search(r'\\"[^,;\t|\r\n"]', lines) else None
+        dialects = [{"delimiter": one, "escapechar": escape, "skipinitialspace": True} for one in DELIMITERS]
+        dialect = max(dialects, key=lambda dialect: _agreement(lines, dialect))
+        rows = list(csv.reader(io.StringIO(lines, newline=""), **dialect))
     except (EOFError, OSError, RuntimeError, UnicodeError, csv.Error, zlib.error, lzma.LZMAError) as error:
         raise TableError(f"cannot be read ({error}); make the file again") from error
-    return Format("csv", encoding, delimiter, newline, *_header(rows))
+    skip, names, notes = _header(rows)
+    if encoding in ("cp1252", "latin-1"):
+        notes.insert(0, f"the file is not UTF-8: read as {encoding}")
+    return Format("csv", encoding, newline, dialect, skip, names, notes)
 
 
 def _check_is_table(sample: str) -> None:
@@ -143,13 +150,13 @@ def _encoding(path: str | Path) -> str:
     return "latin-1"
 
 
-def _agreement(sample: str, delimiter: str) -> tuple[float, int]:
+def _agreement(sample: str, dialect: dict) -> tuple[float, int]:
     """The share of rows that a delimiter splits into the most common number of cells, and that number.
 
     `csv.Sniffer` also guesses quoting and letters, and is wrong on text with commas or on one column.
     """
     try:
-        widths = Counter(len(row) for row in csv.reader(io.StringIO(sample), delimiter=delimiter) if row)
+        widths = Counter(len(row) for row in csv.reader(io.StringIO(sample, newline=""), **dialect) if row)
     except csv.Error:  # a carriage return within quotes, by the wrong delimiter
         return 0, 0
     width, count = widths.most_common(1)[0]
@@ -163,9 +170,12 @@ def _header(rows: list[list[str]]) -> tuple[int, list[str], list[str]]:
     header, below = rows[above], [row for row in rows[above + 1 :] if row]
     notes = [f"skipped the {above} lines above the header"] if any(rows[:above]) else []
     if len(header) == width - 1 and below and all(len(row) == width for row in below):
-        last = all(not row[-1].strip() for row in below)
-        header = [*header, ""] if last else ["", *header]  # a delimiter at the end of each row; or row names, as R has
-        notes.append(f"the header lacks a name for the {'last' if last else 'first'} column")
+        if all(not row[-1].strip() for row in below):  # a delimiter at the end of each row
+            header = [*header, ""]
+            notes.append("the header lacks a name for the last column")
+        elif len({row[0] for row in below}) == len(below):  # the names of the rows, as R writes them
+            header = ["", *header]
+            notes.append("the header lacks a name for the first column")
     skip = above + 1
     if _is_data(header, below):
         skip, header = above, [""] * width
@@ -178,40 +188,47 @@ def _header(rows: list[list[str]]) -> tuple[int, list[str], list[str]]:
 
 def _is_title(row: list[str], width: int) -> bool:
     """Whether a row above the table is no header: a title, a comment, Excel's `sep=;`, or much too short."""
-    cells = [cell for cell in row if cell.strip()]
-    alone = len(cells) <= 1 and width > (2 if len(row) == width else 1)
+    blank = sum(not cell.strip() for cell in row)
+    padded = width > 2 and len(row) == width and 2 * blank >= width
+    alone = padded or (len(row) < width and len(row) - blank <= 1)
     comment = row[0].lstrip().startswith("#") and len(row) != width
     return alone or comment or row[0].startswith("sep=") or len(row) < width - 1
 
 
 def _is_data(header: list[str], below: list[list[str]]) -> bool:
-    """Whether the first row is data: a number in every column of numbers, fractions or repeated ones among them.
+    """Whether the first row is data, and there is no header.
 
-    Distinct whole numbers, such as years, may be names.
+    It has a number in every column of numbers, and more: half of its words stand below in their own columns, or its numbers
+    are no names. Distinct whole numbers, such as years, may be names, and so may numbers that rise.
     """
-    columns = list(zip(*(row for row in below[:100] if len(row) == len(header)), strict=True))
-    numbers = [
-        cell.strip()
-        for cell, column in zip(header, columns, strict=bool(columns))
-        if any(values := [value.strip() for value in column if value.strip() not in MISSING])
-        and all(re.fullmatch(PLAIN, value) for value in values)
-    ]
+    alike = [row for row in below[:100] if len(row) == len(header) and row != header]
+    numbers, words, known = [], 0, 0
+    for cell, column in zip(header, zip(*alike, strict=True), strict=bool(alike)):
+        present = [value for value in column if value.strip() not in MISSING]
+        if present and all(re.fullmatch(PLAIN, value.strip()) for value in present):
+            numbers.append(cell.strip())
+        else:
+            words += 1
+            known += cell in present
     if not all(re.fullmatch(PLAIN, number) for number in numbers):
         return False
-    return len(set(numbers)) < len(numbers) or any(not float(number).is_integer() for number in numbers)
+    values = [float(number) for number in numbers]
+    rising = len(values) > 4 and all(low < high for low, high in pairwise(values))
+    named = rising or (len(set(values)) == len(values) and all(value.is_integer() for value in values))
+    return not named or (known > 0 and 2 * known >= words)
 
 
 def open_rows(path: str | Path, form: Format) -> tuple[io.TextIOWrapper, Iterator[list[str]]]:
     """Open a CSV as text, and as rows; both stand behind the header."""
     text = io.TextIOWrapper(open_bytes(path), form.encoding, newline=form.newline)
-    rows = csv.reader(text, delimiter=form.delimiter)
+    rows = csv.reader(text, **form.dialect)
     for _ in range(form.skip):
         next(rows)
     return text, rows
 
 
 def read_rows(path: str | Path, form: Format) -> Iterator[list[str]]:
-    """Yield the rows of a CSV as text, blank lines and comments left out.
+    """Yield the rows of a CSV as text, blank lines, comments and repeated headers left out.
 
     Raises TableError for a row with more cells than there are names.
     """
@@ -219,7 +236,7 @@ def read_rows(path: str | Path, form: Format) -> Iterator[list[str]]:
     try:
         with text:
             for row in rows:
-                if row and not is_comment(row):
+                if row and not is_comment(row) and row != form.names:
                     if any(row[len(form.names) :]):
                         raise TableError(
                             f"has {len(row)} cells in the row that ends at line {rows.line_num} and "
@@ -256,9 +273,10 @@ def target_column(names: list[str], target: str | None) -> str:
     Raises TableError for a name that is not among the columns, with those that are close to it.
     """
     if len(names) < 2:
-        raise TableError(f"has one column, {names[0]!r}, and nothing to predict it from; check its delimiter")
-    if not target:
-        return names[-1]
+        spaces = "; are its columns separated by spaces? Save it with commas" if " " in names[0] else ""
+        raise TableError(f"has one column, {names[0]!r}, and nothing to predict it from{spaces}")
+    if not target:  # the last that has a name of its own
+        return next((name for name in reversed(names) if not re.fullmatch(r"column_\d+", name)), names[-1])
     if target in names:
         return target
     raise TableError(f"has no column {target!r} to predict; {known(target, names)}")
@@ -296,81 +314,107 @@ def infer_task(target: str, values: Counter[str]) -> str:
     check_target(target, values)
     if all(re.fullmatch(DATE, value) for value in values):
         raise TableError(f"has dates in the target column {target!r}, neither classes nor numbers; choose another")
+    if all(re.fullmatch(DURATION, value) for value in values):
+        return "regression"
     numbers = parse_numbers(values)
+    if numbers is not None:
+        values, texts = Counter(), values
+        for text, number in numbers.by_text.items():
+            values[number] += texts[text]
+        check_target(target, values)
     if numbers is None or len(values) == 2:
         few = True
     else:
-        whole = all(number.is_integer() for number in numbers.by_text.values())
-        few = whole and len(values) <= 20 and 10 * len(values) <= values.total()
-    if few and max(values.values()) == 1:
-        raise TableError(f"has a different value in every row of the target column {target!r}; choose another")
+        whole = all(number.is_integer() for number in values)
+        few = whole and len(values) <= MANY and 10 * len(values) <= values.total()
+    if few and (max(values.values()) == 1 or len(values) > max(values.total() / 2, MANY)):
+        raise TableError(
+            f"has {len(values)} different values in {values.total()} rows of the target column {target!r}; choose another"
+        )
     return "classification" if few else "regression"
 
 
 DATE = r"\d{4}[-/.]\d{1,2}[-/.]\d{1,2}([T ].*)?|\d{1,2}[-/.]\d{1,2}[-/.](\d{2}|\d{4})( .*)?"
-PLAIN = r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?|[-+]?[iI]nf(inity)?"
-# How people write numbers: by an example, a pattern, and what to take out or replace.
+CLOCK = r"(\d+ days?,? ?)?\d{1,3}:\d\d(:\d\d(\.\d+)?)?"
+PARTS = r"(\d+(\.\d+)? ?(days?|hours?|h|min(ute)?s?|s(ec(ond)?s?)?)[ ,]*)+"
+DURATION = f"-?({CLOCK}|{PARTS})"
+EXPONENT = r"([eE][-+]?\d+)?"
+PLAIN = r"[-+]?(\d+\.?\d*|\.\d+)" + EXPONENT + r"|[-+]?[iI]nf(inity)?"
+SPACES = " \u00a0\u2009\u202f'\u2019"
+# How people write numbers: by an example, a pattern, and what separates thousands and decimals.
 STYLES = {
-    "1234.5": (PLAIN, ()),
-    "1,234.5": (r"[-+]?(\d{1,3}(,\d{3})+|\d+)(\.\d+)?", ((",", ""),)),
-    "1.234,5": (r"[-+]?(\d{1,3}(\.\d{3})+|\d+)(,\d+)?", ((".", ""), (",", "."))),
-    "1 234,5": (
-        r"[-+]?(\d{1,3}([ \u00a0\u202f']\d{3})+|\d+)([.,]\d+)?",  # or 1'234.5
-        ((" ", ""), ("\u00a0", ""), ("\u202f", ""), ("'", ""), (",", ".")),
-    ),
+    "1234.5": (PLAIN, "", "."),
+    "1,234.5": (r"[-+]?([1-9]\d?\d?(,\d{2,3})*,\d{3}|\d+)(\.\d*)?" + EXPONENT, ",", "."),  # or 1,23,456
+    "1.234,5": (r"[-+]?([1-9]\d?\d?(\.\d{3})+|\d+)(,\d*)?" + EXPONENT, ".", ","),
+    "1 234,5": (r"[-+]?([1-9]\d?\d?([" + SPACES + r"]\d{3})+|\d+)([.,]\d*)?" + EXPONENT, SPACES, ","),  # or 1'234.5
 }
-MANY = 20  # different numbers
-UNIT = r"([-+]?)([$€£¥₹]?) ?([-+]?[\d.].*?) ?(%|[$€£¥₹]|[^\W\d_]+)?"  # sign, unit before, number, unit after
-# The numbers by text; how they are written, as a key of STYLES; their unit; the texts that are no number.
-Numbers = namedtuple("Numbers", "by_text style unit strays")
+MARK = r"None|[-?.*/_#\s\u2013\u2014\u2026]+"  # stands for no number
+SCALES = {"K": 1e3, "k": 1e3, "thousand": 1e3, "M": 1e6, "mn": 1e6, "Mio": 1e6, "million": 1e6}
+SCALES |= dict.fromkeys(["B", "bn", "Mrd", "billion"], 1e9)
+# Sign, unit before, number, scale, unit after.
+UNIT = r"([-+]?)([$€£¥₹]|[A-Z]{3} |R\$|Rs\.?|kr\.?)? ?([-+]?[\d.].*?) ?"
+UNIT += r"((?:" + "|".join(SCALES) + r")(?![^\W\d_])\.?)? ?(%|[$€£¥₹]|°?[^\W\d_]+)?"
+MANY = 20  # different values
+TOLERANCE = 0.05  # share of cells that may hold other words among many numbers; half, where it is one word
+# The numbers by text; how they are written, as a key of STYLES, and which other style fits as well; their unit; whether some
+# are in thousands, millions and so on; the texts that are no number.
+Numbers = namedtuple("Numbers", "by_text style other unit scaled strays")
 
 
-def parse_numbers(values: Counter[str], tolerance: float = 0.0) -> Numbers | None:
+def parse_numbers(values: Counter[str], forced: bool = False) -> Numbers | None:
     """The number that each text writes, None where the texts are not numbers in one style and one unit.
 
-    values: how often each text stands. tolerance: the share of rows that may hold other words; half, where those are one
-    word, and the numbers many.
-    A unit is a currency, a percent sign (5% is 5) or a word, the same for all. Cells with no letter and no digit, such as
+    values: how often each text stands. forced: half of the cells may hold other words, also where the numbers are few.
+    A unit is a currency, a percent sign (5% is 5) or a word, the same for all; K, M and the like multiply. Marks such as
     "?" and "-", and "None", are no number and count for nothing.
     """
-    texts = [text for text in values if text != "None" and re.search(r"[^\W_]", text)]
-    parts = {text: _split_unit(text) for text in texts}
+    parts = {text: _parts(text) for text in values if not re.fullmatch(MARK, text)}
     units = Counter()
-    for text, (number, unit) in parts.items():
+    for text, (number, _, unit) in parts.items():
         units[unit] += values[text] if re.search(r"\d", number) else 0
-    if not texts or not units.total():
+    if not units.total():
         return None
     (unit, _), *_ = units.most_common(1)
-
-    def strays(pattern: str) -> list[str]:
-        return [text for text in texts if not re.fullmatch(pattern, parts[text][0], re.ASCII)]
-
-    style = min(STYLES, key=lambda style: sum(values[text] for text in strays(STYLES[style][0])))
-    pattern, changes = STYLES[style]
-    words = strays(pattern)
-    fitting = set(texts).difference(words)
-    if any(parts[text][1] != unit for text in fitting):
+    words = {
+        style: [text for text, (number, *_) in parts.items() if not re.fullmatch(pattern, number, re.ASCII)]
+        for style, (pattern, *_) in STYLES.items()
+    }
+    by_fit = sorted(STYLES, key=lambda style: sum(values[text] for text in words[style]))
+    style, other = by_fit[:2]
+    fitting = {text: part for text, part in parts.items() if text not in set(words[style])}
+    few = len(fitting) < MANY
+    tolerated = 0.5 if forced or (len(words[style]) == 1 and not few) else 0 if few else TOLERANCE
+    lost = sum(values[text] for text in words[style]) / sum(values[text] for text in parts)
+    if lost > tolerated or any(part[2] != unit for part in fitting.values()):
         return None
-    if tolerance and len(words) == 1 and len(fitting) >= MANY:
-        tolerance = max(tolerance, 0.5)  # one word among many numbers stands for none
-    if sum(values[text] for text in words) > tolerance * sum(values[text] for text in texts):
-        return None
-    by_text = {}
-    for text in fitting:
-        number = parts[text][0]
-        for old, new in changes:
-            number = number.replace(old, new)
-        by_text[text] = float(number)
-    return Numbers(by_text, style, unit, [text for text in values if text not in by_text])
+    _, thousands, decimal = STYLES[style]
+    ambiguous = (style, other) == ("1,234.5", "1.234,5") and len(words[other]) == len(words[style])
+    return Numbers(
+        {text: _float(number, thousands, decimal) * scale for text, (number, scale, _) in fitting.items()},
+        style,
+        other if ambiguous else None,
+        unit,
+        any(scale != 1 for _, scale, _ in fitting.values()),
+        [text for text in values if text not in fitting],
+    )
 
 
-def _split_unit(text: str) -> tuple[str, str]:
-    """A number and its unit; the whole text and no unit where it does not look like that."""
-    found = re.fullmatch(UNIT, text)
+def _parts(text: str) -> tuple[str, float, str]:
+    """A number, what it is multiplied by, and its unit; the whole text, 1 and no unit where it does not look like that."""
+    bare = text.replace("\u2212", "-")
+    if negative := re.fullmatch(r"\((.+)\)|(.*\d)-", bare):  # as bookkeepers write it
+        bare = f"-{negative[1] or negative[2]}"
+    found = re.fullmatch(UNIT, bare)
     if found is None:
-        return text, ""
-    sign, before, number, after = found.groups("")
-    return sign + number, before or after
+        return bare, 1, ""
+    sign, before, number, scale, after = found.groups("")
+    return sign + number, SCALES.get(scale.rstrip("."), 1), before.strip() + after
+
+
+def _float(number: str, thousands: str, decimal: str) -> float:
+    for separator in thousands:
+        number = number.replace(separator, "")
+    return float(number.replace(decimal, "."))
 
 
 def is_index(name: str) -> bool:

@@ -95,4 +95,4 @@ def _category(column: pd.Series) -> pd.Series:
 
 
 def _text(column: pd.Series) -> pd.Series:
-    return column.astype(object).where(column.notna(), "")
+    return column.astype(object).where(column.notna(), "missing")  # a word, so that there always is one

@@ -20,7 +20,7 @@ MOST = 0.9  # share of one class, above which accuracy says little
 
 def main() -> None:
     settings = params.load()
-    raw, notes = dataset.read(settings.data.path)
+    raw, notes = dataset.read(settings.data.path, settings.data.types)
     print(f"read {len(raw)} rows and {raw.shape[1]} columns from {settings.data.path}")
     cleaned = dataset.clean(raw, settings.data, settings.prepare.duplicates)
     train, test, found = divide(cleaned, settings)
