@@ -17,7 +17,7 @@ import pandas as pd
 TEMPLATE = Path(__file__).parents[1]
 sys.path.insert(0, str(TEMPLATE / "{{cookiecutter.project}}" / "{{cookiecutter.__package}}"))
 writes, sys.dont_write_bytecode = sys.dont_write_bytecode, True  # into the template, which would go into every project
-import rawtable
+from raw import tablefile
 
 sys.dont_write_bytecode = writes
 
@@ -100,7 +100,7 @@ def pick_target(frame: pd.DataFrame) -> str | None:
 
 def _as_read(path: Path, frame: pd.DataFrame, target: str) -> str:
     """The name that the template has for a column that pandas named: of a table without a header, another."""
-    names = rawtable.detect(path).names
+    names = tablefile.detect(path).names
     return target if target in names else names[list(map(str, frame)).index(target)]
 
 

@@ -8,8 +8,10 @@ import re
 from collections import Counter
 from pathlib import Path
 
-import rawtable
-from rawtable import TableError
+from raw import tablefile
+from raw.cells import MISSING
+from raw.tablefile import TableError
+from raw.target import infer_task, target_column
 
 SAMPLE = Path(__file__).resolve().parent / "sample" / "penguins.csv"
 ENOUGH = 100_000  # rows that tell the task
@@ -57,37 +59,37 @@ def target_and_task(path: Path, target: str) -> tuple[str | None, str]:
     Where the file cannot be looked into here (zstd before Python 3.14), both are left to the prepare stage.
     """
     try:
-        form = rawtable.detect(path)
+        form = tablefile.detect(path)
         return _parquet(path, target) if form.kind == "parquet" else _csv(path, form, target)
     except ModuleNotFoundError:
         return target or None, "auto"
 
 
-def _csv(path: Path, form: rawtable.Format, target: str) -> tuple[str, str]:
-    target = rawtable.target_column(form.names, target)
+def _csv(path: Path, form: tablefile.Format, target: str) -> tuple[str, str]:
+    target = target_column(form.names, target)
     position = form.names.index(target)
     values: Counter[str] = Counter()
     count = 0
-    for count, row in enumerate(rawtable.read_rows(path, form), start=1):
+    for count, row in enumerate(tablefile.read_rows(path, form), start=1):
         value = row[position].strip() if position < len(row) else ""
-        if value not in rawtable.MISSING and value.lstrip("+-").lower() not in ("inf", "infinity"):
+        if value not in MISSING and value.lstrip("+-").lower() not in ("inf", "infinity"):
             values[value] += 1
         if count >= ENOUGH and len(values) > 1:
             break
     if not count:
         raise TableError("has a header and no rows; give it some")
-    return target, rawtable.infer_task(target, values)
+    return target, infer_task(target, values)
 
 
 def _parquet(path: Path, target: str) -> tuple[str, str]:
     import parquet_footer
 
     columns, rows = parquet_footer.read(path)
-    columns = [column for column in columns if not rawtable.is_index(column.name)]
-    names = rawtable.column_names([column.name for column in columns])
+    columns = [column for column in columns if not tablefile.is_index(column.name)]
+    names = tablefile.column_names([column.name for column in columns])
     if not rows:
         raise TableError("has columns and no rows; give it some")
-    target = rawtable.target_column(names, target)
+    target = target_column(names, target)
     column = columns[names.index(target)]
     if column.kind == "nested":
         raise TableError(f"has a nested column {target!r}; choose a flat one to predict")

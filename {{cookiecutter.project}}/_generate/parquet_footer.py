@@ -9,7 +9,7 @@ import struct
 from pathlib import Path
 from typing import NamedTuple
 
-from rawtable import TableError
+from raw.tablefile import TableError
 
 KINDS = ("boolean", "integer", "integer", "timestamp", "float", "float", "text", "bytes")  # by number of the type
 BOUNDS = {0: "<?", 1: "<i", 2: "<q", 4: "<f", 5: "<d"}

@@ -181,8 +181,8 @@ def imported(path, seen=None):
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.ImportFrom) and node.level:
             folder = path.parents[node.level - 1]
-            for alias in node.names:
-                module = folder.joinpath(*(node.module or alias.name).split(".")).with_suffix(".py")
+            for name in [node.module, *(".".join(filter(None, (node.module, alias.name))) for alias in node.names)]:
+                module = folder.joinpath(*(name or "").split(".")).with_suffix(".py")
                 if module.exists() and module.relative_to(ROOT).as_posix() not in seen:
                     imported(module, seen)
     return seen

@@ -6,7 +6,7 @@ from pydantic import ValidationError
 from ruamel.yaml import YAML
 
 from . import schema
-from .rawtable import listed
+from .raw.target import listed
 from .schema import Column, Schema
 
 LOCK = Path("dvc.lock")

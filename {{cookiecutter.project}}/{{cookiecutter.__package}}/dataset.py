@@ -11,10 +11,13 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from . import kinds, rawtable
+from . import kinds
 from .errors import UserError
 from .params import Data, Params
-from .rawtable import TableError
+from .raw import tablefile
+from .raw.cells import MISSING
+from .raw.tablefile import TableError
+from .raw.target import check_target, infer_task, known, target_column
 from .schema import Column
 
 
@@ -43,7 +46,7 @@ def read(path: str, types: dict[str, str] | None = None) -> tuple[pd.DataFrame, 
             f"{path}: there is no such file; fetch it with dvc pull, or name another in params.yaml: data.path"
         )
     try:
-        form = rawtable.detect(path)
+        form = tablefile.detect(path)
         table = _read_parquet(path) if form.kind == "parquet" else _read_csv(path, form, types or {})
     except (TableError, pa.ArrowException, OSError, UnicodeError) as error:
         raise UserError(f"{path}: {error}") from error
@@ -56,8 +59,8 @@ def read(path: str, types: dict[str, str] | None = None) -> tuple[pd.DataFrame, 
     return table, list(form.notes)
 
 
-def _read_csv(path: str, form: rawtable.Format, types: dict[str, str]) -> pd.DataFrame:
-    text, _ = rawtable.open_rows(path, form)
+def _read_csv(path: str, form: tablefile.Format, types: dict[str, str]) -> pd.DataFrame:
+    text, _ = tablefile.open_rows(path, form)
     with text, warnings.catch_warnings():
         warnings.simplefilter("error", pd.errors.ParserWarning)  # a row with too many cells would lose them
         table = pd.read_csv(
@@ -68,7 +71,7 @@ def _read_csv(path: str, form: rawtable.Format, types: dict[str, str]) -> pd.Dat
             index_col=False,
             dtype=dict.fromkeys((name for name, kind in types.items() if kind != "number"), str),  # 01234 is not 1234
             keep_default_na=False,
-            na_values=sorted(rawtable.MISSING),
+            na_values=sorted(MISSING),
             low_memory=False,
         )
     first = table.iloc[:, 0]
@@ -86,14 +89,14 @@ def _tidy(column: pd.Series) -> pd.Series:
     if not pd.api.types.is_string_dtype(column):
         return column
     text = column.str.strip()
-    return text.mask(text.isin(rawtable.MISSING))
+    return text.mask(text.isin(MISSING))
 
 
 def _read_parquet(path: str) -> pd.DataFrame:
     """Decimals become numbers, dictionaries and nested values text, times with a zone UTC; pandas' index is left out."""
     arrow = pq.ParquetFile(path, pre_buffer=False).read()
-    arrow = arrow.select([i for i, name in enumerate(arrow.column_names) if not rawtable.is_index(name)])
-    names = rawtable.column_names(arrow.column_names)
+    arrow = arrow.select([i for i, name in enumerate(arrow.column_names) if not tablefile.is_index(name)])
+    names = tablefile.column_names(arrow.column_names)
     table = pd.DataFrame({name: _from_arrow(column) for name, column in zip(names, arrow.columns, strict=True)})
     return table.apply(_tidy)
 
@@ -120,11 +123,11 @@ def clean(table: pd.DataFrame, data: Data, duplicates: str) -> Cleaned:
     is no other column.
     """
     try:
-        target = rawtable.target_column(list(table), data.target)
+        target = target_column(list(table), data.target)
         table[target], note = _target_values(table[target])
         values = Counter(table[target].dropna().astype(str).value_counts().to_dict())
         task = _task(target, table[target], values) if data.task == "auto" else data.task
-        rawtable.check_target(target, values)
+        check_target(target, values)
     except TableError as error:
         raise UserError(f"params.yaml: data.target: {data.target!r}: the table {error}") from error
     if task == "classification" and max(values.values()) == 1:
@@ -153,7 +156,7 @@ def _target_values(target: pd.Series) -> tuple[pd.Series, str | None]:
 def _task(name: str, target: pd.Series, values: Counter[str]) -> str:
     if pd.api.types.is_datetime64_any_dtype(target):
         raise TableError(f"has dates in the target column {name!r}, neither classes nor numbers; choose another")
-    return rawtable.infer_task(name, values)
+    return infer_task(name, values)
 
 
 def _check_names(names: list[str], target: str, data: Data) -> None:
@@ -162,7 +165,7 @@ def _check_names(names: list[str], target: str, data: Data) -> None:
             if name == target:
                 raise UserError(f"params.yaml: data.{key}: {name!r}: is the target; see data.target and data.task")
             if name not in names:
-                raise UserError(f"params.yaml: data.{key}: {name!r}: is no column; {rawtable.known(name, names)}")
+                raise UserError(f"params.yaml: data.{key}: {name!r}: is no column; {known(name, names)}")
     if both := sorted(set(data.drop) & set(data.types)):
         raise UserError(f"params.yaml: data.drop: {both[0]!r}: has a type in data.types as well; remove one")
 

@@ -11,7 +11,7 @@ import pandas as pd
 
 from .errors import UserError
 from .params import KINDS
-from .rawtable import DURATION, TOLERANCE, parse_numbers
+from .raw.cells import DURATION, TOLERANCE, parse_numbers
 
 WORDS = 4  # in half of the cells of a column of free text, at least
 

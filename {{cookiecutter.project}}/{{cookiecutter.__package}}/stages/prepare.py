@@ -9,7 +9,7 @@ from .. import changes, dataset, leaks, params, schema
 from ..errors import UserError
 from ..files import replacing, write_json
 from ..params import Params
-from ..rawtable import listed
+from ..raw.target import listed
 from ..schema import Schema
 from ..split import choose_test, parse_time
 

@@ -1,7 +1,6 @@
-"""What a file of raw data is, found with the standard library alone.
+"""What a file of raw data is: its format, encoding, delimiter and header. In the standard library alone.
 
-dataset.py reads through this module, and so do the hooks of the template, before anything is installed. What only some
-files need is imported where it is used, for a quick start.
+What only some files need is imported where it is used, for a quick start.
 """
 
 import csv
@@ -14,13 +13,8 @@ from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 
-# Cells that mean "no value": the list that pandas has by default, but for "None", which is a value in a column of words;
-# and what spreadsheets and databases write.
-MISSING = frozenset({
-    "", "#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN",
-    "<NA>", "N/A", "NA", "NULL", "NaN", "n/a", "nan", "null",
-    "#DIV/0!", "#NAME?", "#NULL!", "#NUM!", "#NV", "#REF!", "#VALUE!", "(null)", "\\N", "NaT",
-})  # fmt: skip
+from .cells import MISSING, PLAIN
+
 DELIMITERS = ";\t|,"
 CHUNK = 1 << 20
 SAMPLE = 1 << 18
@@ -265,156 +259,6 @@ def column_names(header: list[str]) -> list[str]:
             name = f"{plain}.{copies}"
         names[name] = None
     return list(names)
-
-
-def target_column(names: list[str], target: str | None) -> str:
-    """The target, the last column where none is named.
-
-    Raises TableError for a name that is not among the columns, with those that are close to it.
-    """
-    if len(names) < 2:
-        spaces = "; are its columns separated by spaces? Save it with commas" if " " in names[0] else ""
-        raise TableError(f"has one column, {names[0]!r}, and nothing to predict it from{spaces}")
-    if not target:  # the last that has a name of its own
-        return next((name for name in reversed(names) if not re.fullmatch(r"column_\d+", name)), names[-1])
-    if target in names:
-        return target
-    raise TableError(f"has no column {target!r} to predict; {known(target, names)}")
-
-
-def known(name: str, names: list[str]) -> str:
-    """What to say to one who asked for a column that is not there: names that are close to it, or all."""
-    import difflib
-
-    folded = {name.casefold(): name for name in names}
-    close = [folded[name] for name in difflib.get_close_matches(name.casefold(), folded, n=3)]
-    return f"did you mean {' or '.join(map(repr, close))}?" if close else f"it has {listed(names)}"
-
-
-def listed(names: list[str], limit: int = 12) -> str:
-    """Names in quotes, the first ones where they are many."""
-    more = f" and {len(names) - limit} more" if len(names) > limit else ""
-    return ", ".join(map(repr, names[:limit])) + more
-
-
-def check_target(target: str, values: Counter[str]) -> None:
-    """Raise TableError where the target has no value, or one: values counts each, missing ones left out."""
-    if not values:
-        raise TableError(f"has no value in the target column {target!r}; choose another target")
-    if len(values) == 1:
-        raise TableError(f"has one value, {next(iter(values))!r}, in the target column {target!r}; choose another")
-
-
-def infer_task(target: str, values: Counter[str]) -> str:
-    """classification or regression, from the count of each value of the target, missing ones left out.
-
-    Text, two values, or a few whole numbers that recur are classes; other numbers are quantities.
-    Raises TableError where there is nothing to learn: no value, one value, dates, or classes that never recur.
-    """
-    check_target(target, values)
-    if all(re.fullmatch(DATE, value) for value in values):
-        raise TableError(f"has dates in the target column {target!r}, neither classes nor numbers; choose another")
-    if all(re.fullmatch(DURATION, value) for value in values):
-        return "regression"
-    numbers = parse_numbers(values)
-    if numbers is not None:
-        values, texts = Counter(), values
-        for text, number in numbers.by_text.items():
-            values[number] += texts[text]
-        check_target(target, values)
-    if numbers is None or len(values) == 2:
-        few = True
-    else:
-        whole = all(number.is_integer() for number in values)
-        few = whole and len(values) <= MANY and 10 * len(values) <= values.total()
-    if few and (max(values.values()) == 1 or len(values) > max(values.total() / 2, MANY)):
-        raise TableError(
-            f"has {len(values)} different values in {values.total()} rows of the target column {target!r}; choose another"
-        )
-    return "classification" if few else "regression"
-
-
-DATE = r"\d{4}[-/.]\d{1,2}[-/.]\d{1,2}([T ].*)?|\d{1,2}[-/.]\d{1,2}[-/.](\d{2}|\d{4})( .*)?"
-CLOCK = r"(\d+ days?,? ?)?\d{1,3}:\d\d(:\d\d(\.\d+)?)?"
-PARTS = r"(\d+(\.\d+)? ?(days?|hours?|h|min(ute)?s?|s(ec(ond)?s?)?)[ ,]*)+"
-DURATION = f"-?({CLOCK}|{PARTS})"
-EXPONENT = r"([eE][-+]?\d+)?"
-PLAIN = r"[-+]?(\d+\.?\d*|\.\d+)" + EXPONENT + r"|[-+]?[iI]nf(inity)?"
-SPACES = " \u00a0\u2009\u202f'\u2019"
-# How people write numbers: by an example, a pattern, and what separates thousands and decimals.
-STYLES = {
-    "1234.5": (PLAIN, "", "."),
-    "1,234.5": (r"[-+]?([1-9]\d?\d?(,\d{2,3})*,\d{3}|\d+)(\.\d*)?" + EXPONENT, ",", "."),  # or 1,23,456
-    "1.234,5": (r"[-+]?([1-9]\d?\d?(\.\d{3})+|\d+)(,\d*)?" + EXPONENT, ".", ","),
-    "1 234,5": (r"[-+]?([1-9]\d?\d?([" + SPACES + r"]\d{3})+|\d+)([.,]\d*)?" + EXPONENT, SPACES, ","),  # or 1'234.5
-}
-MARK = r"None|[-?.*/_#\s\u2013\u2014\u2026]+"  # stands for no number
-SCALES = {"K": 1e3, "k": 1e3, "thousand": 1e3, "M": 1e6, "mn": 1e6, "Mio": 1e6, "million": 1e6}
-SCALES |= dict.fromkeys(["B", "bn", "Mrd", "billion"], 1e9)
-# Sign, unit before, number, scale, unit after.
-UNIT = r"([-+]?)([$€£¥₹]|[A-Z]{3} |R\$|Rs\.?|kr\.?)? ?([-+]?[\d.].*?) ?"
-UNIT += r"((?:" + "|".join(SCALES) + r")(?![^\W\d_])\.?)? ?(%|[$€£¥₹]|°?[^\W\d_]+)?"
-MANY = 20  # different values
-TOLERANCE = 0.05  # share of cells that may hold other words among many numbers; half, where it is one word
-# The numbers by text; how they are written, as a key of STYLES, and which other style fits as well; their unit; whether some
-# are in thousands, millions and so on; the texts that are no number.
-Numbers = namedtuple("Numbers", "by_text style other unit scaled strays")
-
-
-def parse_numbers(values: Counter[str], forced: bool = False) -> Numbers | None:
-    """The number that each text writes, None where the texts are not numbers in one style and one unit.
-
-    values: how often each text stands. forced: half of the cells may hold other words, also where the numbers are few.
-    A unit is a currency, a percent sign (5% is 5) or a word, the same for all; K, M and the like multiply. Marks such as
-    "?" and "-", and "None", are no number and count for nothing.
-    """
-    parts = {text: _parts(text) for text in values if not re.fullmatch(MARK, text)}
-    units = Counter()
-    for text, (number, _, unit) in parts.items():
-        units[unit] += values[text] if re.search(r"\d", number) else 0
-    if not units.total():
-        return None
-    (unit, _), *_ = units.most_common(1)
-    words = {
-        style: [text for text, (number, *_) in parts.items() if not re.fullmatch(pattern, number, re.ASCII)]
-        for style, (pattern, *_) in STYLES.items()
-    }
-    by_fit = sorted(STYLES, key=lambda style: sum(values[text] for text in words[style]))
-    style, other = by_fit[:2]
-    fitting = {text: part for text, part in parts.items() if text not in set(words[style])}
-    few = len(fitting) < MANY
-    tolerated = 0.5 if forced or (len(words[style]) == 1 and not few) else 0 if few else TOLERANCE
-    lost = sum(values[text] for text in words[style]) / sum(values[text] for text in parts)
-    if lost > tolerated or any(part[2] != unit for part in fitting.values()):
-        return None
-    _, thousands, decimal = STYLES[style]
-    ambiguous = (style, other) == ("1,234.5", "1.234,5") and len(words[other]) == len(words[style])
-    return Numbers(
-        {text: _float(number, thousands, decimal) * scale for text, (number, scale, _) in fitting.items()},
-        style,
-        other if ambiguous else None,
-        unit,
-        any(scale != 1 for _, scale, _ in fitting.values()),
-        [text for text in values if text not in fitting],
-    )
-
-
-def _parts(text: str) -> tuple[str, float, str]:
-    """A number, what it is multiplied by, and its unit; the whole text, 1 and no unit where it does not look like that."""
-    bare = text.replace("\u2212", "-")
-    if negative := re.fullmatch(r"\((.+)\)|(.*\d)-", bare):  # as bookkeepers write it
-        bare = f"-{negative[1] or negative[2]}"
-    found = re.fullmatch(UNIT, bare)
-    if found is None:
-        return bare, 1, ""
-    sign, before, number, scale, after = found.groups("")
-    return sign + number, SCALES.get(scale.rstrip("."), 1), before.strip() + after
-
-
-def _float(number: str, thousands: str, decimal: str) -> float:
-    for separator in thousands:
-        number = number.replace(separator, "")
-    return float(number.replace(decimal, "."))
 
 
 def is_index(name: str) -> bool:
