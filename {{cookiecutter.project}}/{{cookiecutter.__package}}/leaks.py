@@ -4,7 +4,6 @@ import warnings
 
 import numpy as np
 import pandas as pd
-from scipy.stats import rankdata
 from sklearn.metrics import balanced_accuracy_score, r2_score
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
@@ -26,7 +25,7 @@ def scores(train: pd.DataFrame, found: Schema) -> dict[str, float]:
     if classes:
         halves = [set(train[found.target].iloc[half::2]) for half in (0, 1)]
         train = train[train[found.target].isin(set.intersection(*halves))]
-    labels = found.labels(train) if classes else rankdata(found.labels(train))
+    labels = found.labels(train if classes else train.assign(**{found.target: train[found.target].rank()}))
     if len(set(labels[::2])) < 2 or len(set(labels[1::2])) < 2:
         return dict.fromkeys(found.names(), 0.0)
     score = _of_classes if classes else _of_ranks
@@ -50,9 +49,9 @@ def _of_classes(column: np.ndarray, labels: np.ndarray) -> float:
 def _of_ranks(column: np.ndarray, labels: np.ndarray) -> float:
     rows = column.reshape(-1, 1)
     predicted = DecisionTreeRegressor(random_state=0).fit(rows[::2], labels[::2]).predict(rows[1::2])
-    present = ~np.isnan(column)
-    correlation = np.corrcoef(rankdata(column[present]), labels[present])[0, 1] if np.ptp(column[present]) else 0.0
-    return max(float(r2_score(labels[1::2], predicted)), correlation**2 * present.mean())
+    correlation = pd.Series(column).rank().corr(pd.Series(labels))  # NaN for a constant
+    present = 1 - np.isnan(column).mean()
+    return float(np.nanmax([r2_score(labels[1::2], predicted), correlation**2 * present]))
 
 
 def suspects(found: Schema) -> list[Column]:
