@@ -21,8 +21,12 @@ MOST = 0.9  # share of one class, above which accuracy says little
 def main() -> None:
     settings = params.load()
     raw, notes = dataset.read(settings.data.path, settings.data.types)
-    print(f"read {len(raw)} rows and {raw.shape[1]} columns from {settings.data.path}")
+    print(f"read {len(raw)} rows and {raw.shape[1]} columns from {settings.data.path}", *notes, sep="\n")
     cleaned = dataset.clean(raw, settings.data, settings.prepare.duplicates)
+    print(f"dropped {cleaned.duplicates} duplicate rows and {cleaned.without_target} with no {cleaned.target!r}")
+    if cleaned.duplicates > len(raw) / 10:
+        print("that is many duplicates: where each is a case of its own, set prepare.duplicates to keep")
+
     train, test, found = divide(cleaned, settings)
     found.notes = notes
     for name, score in leaks.scores(train, found).items():
@@ -33,7 +37,8 @@ def main() -> None:
             rows.to_parquet(temporary, index=False)
     found.save()
     write_json(METRICS, metrics(raw, cleaned, train, test, found))
-    print(*remarks(cleaned, train, found), *changes.lines(found), sep="\n")
+    for line in (*remarks(train, found), *changes.lines(found)):
+        print(line)
     print(f"{found.task} of {found.target!r} from {len(found.names())} columns")
     print(f"split into {len(train)} train and {len(test)} test rows ({found.split})")
 
@@ -76,19 +81,15 @@ def divide(cleaned: dataset.Cleaned, settings: Params) -> tuple[pd.DataFrame, pd
     return train[kept], test[kept], found
 
 
-def remarks(cleaned: dataset.Cleaned, train: pd.DataFrame, found: Schema) -> list[str]:
-    """A line for each thing that was decided, or that a person should look at."""
-    lines = [*found.notes]
-    lines.append(f"dropped {cleaned.duplicates} duplicate rows and {cleaned.without_target} with no {found.target!r}")
-    if cleaned.duplicates > cleaned.rows / 10:
-        lines.append("that is many duplicates: where each is a case of its own, set prepare.duplicates to keep")
+def remarks(train: pd.DataFrame, found: Schema) -> list[str]:
+    """A line for each thing that was decided of the columns, or that a person should look at."""
     decided = defaultdict(list)
     for column in found.columns:
         if column.role == "dropped":
             decided[f"left out, {column.reason}"].append(column.name)
         elif column.note:
             decided[column.note].append(column.name)
-    lines += [f"{what}: {listed(names)}" for what, names in decided.items()]
+    lines = [f"{what}: {listed(names)}" for what, names in decided.items()]
     for column in leaks.suspects(found):
         lines.append(
             f"may be a leak: {column.name!r} alone predicts {found.target!r} ({column.alone:.3f} of 1); "
