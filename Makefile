@@ -14,11 +14,11 @@ demo: .venv/ready ## generate a project from the sample and run it
 	sh demo.sh
 
 test: .venv/ready lint ## all tests
-	python -m pytest -m "not slow"
+	python -m pytest -m "not slow" -n 2
 	python -m pytest -m slow -n 2
 
 fast: .venv/ready ## the tests that run no DVC
-	python -m pytest -m "not slow"
+	python -m pytest -m "not slow" -n 2
 
 lint: .venv/ready
 	ruff check tests benchmarks corpus

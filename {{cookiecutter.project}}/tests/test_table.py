@@ -58,6 +58,16 @@ COLUMNS = {
         "number",
         "20 cells such as 'k.A.' count as missing",
     ),
+    "many numbers and more words": (
+        [*map(str, range(30, 80)), *["<5", "<9", "none"] * 3, "?"],
+        "category",
+        "mostly numbers, but 10 cells such as '<5': set number in data.types",
+    ),
+    "many dates and more words": (
+        [*DAYS.strftime("%d.%m.%Y")[:50], *["soon", "never"] * 5],
+        "category",
+        "mostly dates, but 10 cells such as 'soon': set date in data.types",
+    ),
     "words, None among them": (["None", "some", "all"] * 20, "category", None),
     "spaces around": ([" x", "x ", "NA "] * 20, "category", None),
     "numbers beyond 64 bits": ([2**64 - 1, 2**63, 5] * 20, "number", None),

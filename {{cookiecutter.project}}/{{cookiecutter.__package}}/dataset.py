@@ -218,7 +218,7 @@ def describe(
             column.role = "key"  # kept for the folds; a date is a feature too
         elif reason or column.missing == 1:
             column.role, column.reason = "dropped", reason or "no value"
-            column.categories = column.unseen = None
+            column.note = column.categories = column.unseen = None
         columns.append(column)
     return columns
 

@@ -11,7 +11,7 @@ import pandas as pd
 
 from .errors import UserError
 from .params import KINDS
-from .raw.cells import DURATION, TOLERANCE, parse_numbers
+from .raw.cells import DURATION, MANY, TOLERANCE, parse_numbers
 
 WORDS = 4  # in half of the cells of a column of free text, at least
 
@@ -74,7 +74,18 @@ def _infer(column: pd.Series) -> Settled:
     present = words.dropna()
     if present.nunique() > len(present) / 2 and present.str.split().str.len().median() >= WORDS:
         return Settled(words, "text", "free text: its most frequent words count")
-    return Settled(words, "category")
+    return Settled(words, "category", _hint(words))
+
+
+def _hint(words: pd.Series) -> str | None:
+    """What else a column of categories may be, where most of its cells are many different numbers or dates."""
+    if words.nunique() < MANY:
+        return None
+    for found in (numbers(words, forced=True), _dates(words, None, 0.5)):
+        if found:
+            others = words[found.values.isna() & words.notna()]
+            return f"mostly {found.kind}s, but {len(others)} cells such as {others.iloc[0]!r}: set {found.kind} in data.types"
+    return None
 
 
 def _is_number(column: pd.Series) -> bool:
