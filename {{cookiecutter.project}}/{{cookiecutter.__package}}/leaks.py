@@ -40,9 +40,9 @@ def _codes(column: pd.Series) -> np.ndarray:
 
 def _of_classes(column: np.ndarray, labels: np.ndarray) -> float:
     rows = column.reshape(-1, 1)
-    predicted = DecisionTreeClassifier(random_state=0).fit(rows[::2], labels[::2]).predict(rows[1::2])
     with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "y_pred contains classes not in y_true")
+        warnings.filterwarnings("ignore", "The number of unique classes|y_pred contains classes not in y_true")
+        predicted = DecisionTreeClassifier(random_state=0).fit(rows[::2], labels[::2]).predict(rows[1::2])
         return float(balanced_accuracy_score(labels[1::2], predicted))
 
 
