@@ -76,11 +76,11 @@ def _read_csv(path: str, form: tablefile.Format, types: dict[str, str]) -> pd.Da
         )
     first = table.iloc[:, 0]
     if pd.api.types.is_string_dtype(first):
-        comment = first.str.startswith("#", na=False) & table.iloc[:, 1:].isna().all(axis=1)
-        header = first.eq(form.names[0]) & table.astype(str).eq(form.names).all(
-            axis=1
-        )  # again, of a file put behind another
-        table = table[~comment & ~header].reset_index(drop=True)
+        # Comments; and the header once more, of a file that was put behind another.
+        odd = table[first.str.startswith("#", na=False) | first.eq(form.names[0])]
+        comment = odd.iloc[:, 0].str.startswith("#") & odd.iloc[:, 1:].isna().all(axis=1)
+        header = odd.astype(str).eq(form.names).all(axis=1)
+        table = table.drop(index=odd.index[comment | header]).reset_index(drop=True)
     return table.apply(_tidy)
 
 
