@@ -80,6 +80,8 @@ def remove_unwanted() -> None:
         shutil.rmtree(".github")
     if not ANSWERS["toolbox"]:
         shutil.rmtree(f"{PACKAGE}/toolbox")
+        for name in ("parallel", "slices_categories", "slices_numbers"):
+            Path(f".dvc/plots/{name}.json").unlink()
 
 
 def git(*arguments: str) -> subprocess.CompletedProcess:

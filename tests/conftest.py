@@ -126,3 +126,14 @@ def project(finished, tmp_path):
     """A copy of the finished project, cache included, to change at will."""
     shutil.copytree(finished.path.parent, tmp_path / "copy", symlinks=True)
     return BakedProject(tmp_path / "copy" / "penguins", finished.output)
+
+
+@pytest.fixture(scope="session")
+def chromium():
+    on_a_mac = "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome"
+    names = ("chromium", "chromium-browser", "google-chrome", "chrome", on_a_mac)
+    found = next(filter(None, map(shutil.which, names)), None)
+    if found is None:
+        assert "CI" not in os.environ, "CI needs a Chromium"
+        pytest.skip("no Chromium on this machine: apt-get install chromium")
+    return found

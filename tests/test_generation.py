@@ -31,6 +31,9 @@ FILES = [
     ".dvc/plots/confusion_matrix.json",
     ".dvc/plots/curve.json",
     ".dvc/plots/page.html",
+    ".dvc/plots/parallel.json",
+    ".dvc/plots/slices_categories.json",
+    ".dvc/plots/slices_numbers.json",
     ".dvcignore",
     ".gitattributes",
     ".github/workflows/ci.yml",
@@ -65,14 +68,36 @@ FILES = [
     "penguins/stages/prepare.py",
     "penguins/stages/train.py",
     "penguins/toolbox/__init__.py",
+    "penguins/toolbox/best.py",
+    "penguins/toolbox/charts.py",
+    "penguins/toolbox/compare.py",
+    "penguins/toolbox/experiments.py",
+    "penguins/toolbox/facts.py",
     "penguins/toolbox/metadata.py",
+    "penguins/toolbox/noise.py",
+    "penguins/toolbox/objective.py",
+    "penguins/toolbox/report.html",
+    "penguins/toolbox/report.md",
+    "penguins/toolbox/report.py",
+    "penguins/toolbox/space.py",
+    "penguins/toolbox/study.py",
+    "penguins/toolbox/sweep.py",
+    "penguins/toolbox/workers.py",
     "pyproject.toml",
     "requirements.txt",
+    "sweep.yaml",
     "tests/conftest.py",
     "tests/test_pipeline.py",
+    "tests/test_sweep.py",
     "tests/test_table.py",
 ]
-TOOLBOX = {"penguins/__main__.py", "penguins/toolbox/__init__.py", "penguins/toolbox/metadata.py"}
+TOOLBOX = {
+    file
+    for file in FILES
+    if "/toolbox/" in file or file.endswith(("__main__.py", "parallel.json", "sweep.yaml", "test_sweep.py"))
+    or "slices" in file
+}
+PAGES = {".dvc/plots/page.html", "penguins/toolbox/report.html", "penguins/toolbox/report.md"}  # with braces of their own
 GITHUB = {".github/workflows/ci.yml"}
 
 # name: answers, files fewer than FILES, files more
@@ -99,7 +124,7 @@ def test_each_option_gives_these_files_and_they_parse(bake, name):
     answers, fewer, more = OPTIONS[name]
     project = bake(**answers)
     assert files_of(project) == (set(FILES) - fewer) | more
-    for file in sorted(files_of(project) - {".dvc/plots/page.html"}):
+    for file in sorted(files_of(project) - PAGES):
         text = project.read(file)
         assert not re.search(r'\{\{|\{%|\bcookiecutter\.|"__[A-Z]+__"', text), file
         parse(project.path / file)

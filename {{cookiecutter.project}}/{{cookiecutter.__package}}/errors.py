@@ -10,7 +10,9 @@ class UserError(Exception):
 
 
 # Import names that differ from the name to install.
-DISTRIBUTIONS = {"ruamel": "ruamel.yaml", "sklearn": "scikit-learn"}
+DISTRIBUTIONS = {"distributed": "dask", "ruamel": "ruamel.yaml", "sklearn": "scikit-learn"}
+# What requirements.txt does not install, and how to.
+EXTRAS = {"distributed": '-c requirements.txt "dask[distributed]"'}
 
 
 def report_in_one_line() -> None:
@@ -27,9 +29,11 @@ def _report(kind, error, traceback) -> None:
     elif isinstance(error, ModuleNotFoundError) and (module := _top(error.name or "")) not in ("", _top(__name__)):
         print(
             f"error: the package {DISTRIBUTIONS.get(module, module)} is not installed in this environment; "
-            "run: python -m pip install -r requirements.txt",
+            f"run: python -m pip install {EXTRAS.get(module, '-r requirements.txt')}",
             file=sys.stderr,
         )
+    elif isinstance(error, KeyboardInterrupt):
+        print("stopped", file=sys.stderr)
     elif isinstance(error, BrokenPipeError):  # the reader, such as head, has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     else:

@@ -1,5 +1,6 @@
 """params.yaml as typed, validated objects."""
 
+import copy
 import re
 from datetime import datetime
 from pathlib import Path
@@ -78,7 +79,12 @@ class Evaluate(Section):
     seed: int = Seed
 
 
+class Experiment(Section):
+    purpose: Literal["baseline", "feature_engineering", "hyperparameter_tuning", "model_selection", "production"]
+
+
 class Params(Section):
+    experiment: Experiment
     data: Data
     prepare: Prepare
     train: Train
@@ -90,16 +96,47 @@ def load() -> Params:
 
     Raises UserError that names the key, the value and what is allowed, or the folder to run in.
     """
+    return check(read())
+
+
+def read() -> dict[str, Any]:
+    """params.yaml as it is written. Raises UserError where it is not there or no YAML."""
     if not PATH.exists():
         root = Path(__file__).resolve().parents[1]
         raise UserError(f"there is no params.yaml in {Path.cwd()}; run this in the project's root: cd {root}")
     try:
         # DVC's own reader: PyYAML, of YAML 1.1, takes the 1e-05 that DVC writes for text.
-        return Params.model_validate(YAML(typ="safe", pure=True).load(PATH.read_text(encoding="utf-8")))
+        return YAML(typ="safe", pure=True).load(PATH.read_text(encoding="utf-8"))
     except YAMLError as error:
         raise UserError(f"params.yaml: {' '.join(str(error).split())}") from error
+
+
+def check(values: dict[str, Any]) -> Params:
+    """What params.yaml, or a change of it, says. Raises UserError that names the key, the value and what is allowed."""
+    try:
+        return Params.model_validate(values)
     except ValidationError as error:
         raise UserError("; ".join(_describe(mistake) for mistake in error.errors())) from error
+
+
+def flat(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    """The leaves of nested mappings by dotted key; an empty mapping is a leaf."""
+    leaves = {}
+    for name, value in values.items():
+        leaves |= flat(value, f"{prefix}{name}.") if isinstance(value, dict) and value else {f"{prefix}{name}": value}
+    return leaves
+
+
+def changed(values: dict[str, Any], point: dict[str, Any]) -> dict[str, Any]:
+    """The params with some keys, given with dots, set to other values."""
+    values = copy.deepcopy(values)
+    for key, value in point.items():
+        *sections, name = key.split(".")
+        place = values
+        for section in sections:
+            place = place[section]
+        place[name] = value
+    return values
 
 
 def _describe(mistake: dict[str, Any]) -> str:

@@ -64,8 +64,8 @@ def cross_validation(
 ) -> list[tuple[np.ndarray, np.ndarray]]:
     """Positions of (training, validation) rows by fold, by the rule that split train from test.
 
-    Raises UserError where there are fewer rows, groups, moments or members of every class than folds, or where a fold
-    has one class to learn from.
+    Training rows are in random order, so that the first of them are a sample. Raises UserError where there are fewer
+    rows, groups, moments or members of every class than folds, or where a fold has one class to learn from.
     """
     classes = found.task == "classification"
     rows, groups = table, None
@@ -93,7 +93,8 @@ def cross_validation(
             f"params.yaml: train.folds: {settings.folds}: a fold has one class to learn from (the rarest has {rarest} "
             "training rows); use fewer folds, another prepare.split, or more rows"
         )
-    return folds
+    random = np.random.default_rng(settings.seed)
+    return [(random.permutation(train), validation) for train, validation in folds]
 
 
 def learning_curve(
@@ -109,10 +110,8 @@ def learning_curve(
 
     The last step has all of the training rows of each fold: it is the cross-validation.
     """
-    random = np.random.default_rng(settings.seed)
-    shuffled = [(random.permutation(train), validation) for train, validation in folds]
     for share in sorted({*settings.learning_curve, 1.0}):
-        parts = [(train[: round(share * len(train))], validation) for train, validation in shuffled]
+        parts = [(train[: round(share * len(train))], validation) for train, validation in folds]
         if share < 1 and any(len(np.unique(labels[train])) < 2 for train, _ in parts):
             continue  # too few rows to fit anything
         try:
@@ -128,7 +127,12 @@ def learning_curve(
 
 
 def score_folds(
-    pipeline: BaseEstimator, features: pd.DataFrame, labels: np.ndarray, parts: list, scoring: str
+    pipeline: BaseEstimator,
+    features: pd.DataFrame,
+    labels: np.ndarray,
+    parts: list[tuple[np.ndarray, np.ndarray]],
+    scoring: str,
+    return_train_score: bool = True,
 ) -> dict[str, np.ndarray]:
     """Fit and score each fold. Raises UserError where a fold cannot be fitted, with scikit-learn's reason, or scored."""
     try:
@@ -136,7 +140,13 @@ def score_folds(
             warnings.simplefilter("ignore", UndefinedMetricWarning)
             warnings.filterwarnings("ignore", "The number of unique classes")
             scores = cross_validate(
-                pipeline, features, labels, cv=parts, scoring=scoring, return_train_score=True, error_score="raise"
+                pipeline,
+                features,
+                labels,
+                cv=parts,
+                scoring=scoring,
+                return_train_score=return_train_score,
+                error_score="raise",
             )
     except ValueError as error:
         raise UserError(f"params.yaml: train: a fold cannot be fitted or scored by {scoring}: {error}") from error

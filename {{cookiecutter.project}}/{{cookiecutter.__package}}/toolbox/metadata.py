@@ -6,6 +6,7 @@ the time or the commit would differ in every run.
 
 import json
 import subprocess
+from argparse import Namespace
 from typing import Any
 
 import dvc.api
@@ -15,6 +16,7 @@ from dvc.scm import RevError, resolve_rev
 from ruamel.yaml import YAML
 
 from ..errors import UserError
+from ..params import flat
 
 FILES = {
     "environment": ["models/environment.json"],
@@ -24,15 +26,15 @@ FILES = {
 }
 
 
-def run(rev: str | None, as_json: bool) -> None:
+def run(arguments: Namespace) -> None:
     """Print the facts about a revision or an experiment, or about the workspace."""
-    facts = collect(rev)
-    if as_json:
+    facts = collect(arguments.rev)
+    if arguments.json:
         print(json.dumps(facts, indent=2, ensure_ascii=False))
         return
     for kind, values in facts.items():
         print(kind)
-        for name, value in _flat(values):
+        for name, value in flat(values).items():
             print(f"  {name:<34} {value}")
 
 
@@ -72,10 +74,3 @@ def experiment(rev: str | None) -> dict[str, Any]:
 def _git(*arguments: str) -> str:
     command = ["git", "-c", "log.showSignature=false", *arguments]
     return subprocess.run(command, check=True, capture_output=True, text=True, encoding="utf-8").stdout
-
-
-def _flat(values: dict[str, Any], prefix: str = "") -> list[tuple[str, Any]]:
-    pairs = []
-    for name, value in values.items():
-        pairs += _flat(value, f"{prefix}{name}.") if isinstance(value, dict) else [(prefix + name, value)]
-    return pairs

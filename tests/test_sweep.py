@@ -1,0 +1,254 @@
+"""Sweeps for real: trials, experiments, kills, a Dask cluster."""
+
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import yaml
+from conftest import BakedProject
+from hypothesis import given
+from hypothesis import strategies as st
+from test_project import experiments, set_param
+
+CHEAP = {"n_estimators": {"min": 2, "max": 9}, "max_depth": {"min": 2, "max": 9}, "criterion": {"value": "entropy"}}
+SLOW = {"n_estimators": {"min": 150, "max": 250}}
+
+
+def write_sweep(project: BakedProject, parameters: dict, method: str = "random", **keys) -> None:
+    """Write sweep.yaml and commit it."""
+    (project.path / "sweep.yaml").write_text(yaml.dump({"method": method, "parameters": parameters, **keys}))
+    project.run("git", "commit", "-q", "-a", "-m", "Sweep")
+
+
+def sweep(project: BakedProject, *arguments: str, code: int = 0, **variables: str) -> str:
+    return project.run(sys.executable, "-m", "penguins", "sweep", *arguments, code=code, **variables)
+
+
+def start(project: BakedProject, *arguments: str) -> subprocess.Popen:
+    """Start a sweep in the background, which Ctrl-C can stop."""
+    command = (sys.executable, "-m", "penguins", "sweep", "--top", "0", *arguments)
+    return subprocess.Popen(command, cwd=project.path, stderr=subprocess.PIPE, text=True, start_new_session=True)
+
+
+def study(project: BakedProject) -> Path:
+    """The folder of the newest study."""
+    return max((project.path / "results/sweep").iterdir(), key=lambda folder: (folder / "inputs.json").stat().st_mtime)
+
+
+def journal(project: BakedProject) -> list[dict]:
+    """The trials in the newest study's journal, whole lines alone."""
+    found = list((project.path / "results/sweep").glob("*/journal.log"))
+    lines = max(found, key=os.path.getmtime).read_text().split("\n")[:-1] if found else []
+    return [entry for entry in map(json.loads, lines) if entry["op_code"] == 4]
+
+
+def wait_for(condition, seconds: float = 60) -> None:
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "waited in vain"
+        time.sleep(0.02)
+
+
+@pytest.mark.slow
+def test_from_a_sweep_to_experiments_and_a_record(project):
+    """The best become experiments with the score that the sweep saw; DVC knows when the sweep is out of date."""
+    write_sweep(project, CHEAP | {"data.drop": {"values": [[], ["year"]]}}, "bayes", metric={"name": "roc_auc"})
+    command = (sys.executable, "-m", "penguins", "sweep", "--trials", "8", "--top", "1", "--json")
+    facts = json.loads(subprocess.run(command, cwd=project.path, stdout=subprocess.PIPE, check=True).stdout)
+    trials = pd.read_csv(study(project) / "trials.csv")
+    assert len(trials) == facts["trials"] == 8
+    assert set(trials["train.random_forest.criterion"]) == {"entropy"}
+    assert facts["best"]["cv_mean"] == trials.value.max()
+    assert facts["best"]["params"] == yaml.safe_load((study(project) / "best.yaml").read_text())["params"]
+
+    known = experiments(project)
+    assert list(known) == facts["experiments"]
+    for name in facts["experiments"]:
+        number = int(re.fullmatch(r"hyperparameter_tuning\.random_forest\.[0-9a-f]{6}-(\d+)", name)[1])
+        data = known[name]
+        assert data["metrics"]["results/train/metrics.json"]["data"]["cv_mean"] == trials.value[number]
+        params = data["params"]["params.yaml"]["data"]
+        assert params["experiment"]["purpose"] == "hyperparameter_tuning"
+        assert params["train"]["scoring"] == "roc_auc_ovr"
+        assert params["train"]["random_forest"]["criterion"] == "entropy"
+    assert project.run("git", "status", "--porcelain").splitlines() == ["?? sweep/"]
+
+    project.commit("Record of the sweep")
+    assert "up to date" in project.dvc("status")
+    assert "sweep" not in project.dvc("repro")
+    output = sweep(project, "--trials", "8", "--top", "1")  # nothing is run again
+    assert "8 trials so far" in output
+    assert "running the pipeline" not in output
+    project.dvc("push", "-q")
+    before = study(project).name
+    set_param(project, "folds: 5", "folds: 3")
+    assert "sweep/dvc.yaml:sweep" in project.dvc("status")
+    sweep(project, "--trials", "2", "--top", "0")
+    assert study(project).name != before
+    project.run("git", "checkout", "-q", ".")
+    project.dvc("checkout", "-q")
+    assert [folder.name for folder in (project.path / "results/sweep").iterdir()] == [before]
+    assert "sweep" not in project.dvc("status")
+
+
+@pytest.mark.slow
+def test_killed_at_any_moment_it_goes_on_where_it_was(project):
+    write_sweep(project, CHEAP)
+    seen: list[dict] = []
+    for jobs, wait_a_moment in (("1", 0.0), ("1", 0.03), ("1", 0.07), ("2", 0.05)):
+        with start(project, "--trials", "1000", "--jobs", jobs) as process:
+            wait_for(lambda seen=seen: len(journal(project)) >= len(seen) + 2)
+            time.sleep(wait_a_moment)
+            process.send_signal(signal.SIGKILL)
+        after = journal(project)
+        assert after[: len(seen)] == seen
+        seen = after
+    with (study(project) / "journal.log").open("a") as file:
+        file.write('{"op_code":4,"worker')  # a line that was being written
+    sweep(project, "--trials", str(len(seen) + 5), "--top", "0")
+    after = journal(project)
+    assert after[: len(seen)] == seen
+    trials = pd.read_csv(study(project) / "trials.csv")
+    assert list(trials.trial) == list(range(len(seen) + 5))
+    assert set(trials.state) == {"COMPLETE"}
+    # Random search draws other points each time it goes on: with the same seed, most would be there twice.
+    points = trials[["train.random_forest.n_estimators", "train.random_forest.max_depth"]]
+    assert points.duplicated().mean() < 0.5
+
+
+@pytest.mark.slow
+def test_ctrl_c_keeps_what_is_finished_and_a_second_sweep_waits(project):
+    write_sweep(project, SLOW)
+    with start(project, "--jobs", "2") as process:
+        wait_for(lambda: len(journal(project)) >= 2)
+        assert "another sweep is running" in sweep(project, "--top", "0", code=1)
+        os.killpg(process.pid, signal.SIGINT)
+        said = process.stderr.read()
+    assert process.returncode == 130
+    assert re.search(r"stopped; \d+ trials are kept", said)
+    assert "Traceback" not in said
+    assert len(pd.read_csv(study(project) / "trials.csv")) == len(journal(project)) >= 2
+
+
+@pytest.fixture
+def cluster(tmp_path):
+    """A Dask scheduler and two workers, in a folder with nothing in it: (address, processes of the workers)."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        address = f"tcp://127.0.0.1:{free.getsockname()[1]}"
+    dask = (sys.executable, "-m", "dask")
+    port = address.rpartition(":")[2]
+    worker = (*dask, "worker", address, "--nthreads", "1", "--no-nanny", "--no-dashboard")
+    commands = [(*dask, "scheduler", "--host", "127.0.0.1", "--port", port, "--no-dashboard"), worker, worker]
+    folder = tmp_path / "cluster"
+    folder.mkdir()
+    with (folder / "log").open("w") as log:
+        processes = [subprocess.Popen(command, cwd=folder, stdout=log, stderr=log) for command in commands]
+    wait_for(lambda: (folder / "log").read_text().count("Registered to:") == 2)
+    yield address, processes[1:]
+    for process in reversed(processes):
+        process.kill()
+        process.wait()
+
+
+@pytest.mark.slow
+def test_a_dask_cluster_that_loses_a_worker_loses_no_trial(project, cluster):
+    address, workers = cluster
+    write_sweep(project, SLOW, early_terminate={"type": "hyperband", "min_iter": 4})
+    with start(project, "--trials", "6", "--dask", address) as process:
+        wait_for(lambda: len(journal(project)) >= 1)
+        workers[0].kill()
+        said = process.stderr.read()
+    assert process.returncode == 0, said
+    trials = pd.read_csv(study(project) / "trials.csv")
+    assert list(trials.trial) == list(range(6))
+    assert set(trials.state) <= {"COMPLETE", "PRUNED"}
+    best = float(trials.value[trials.state == "COMPLETE"].max())
+    # What a worker without this project's code has scored is what this machine scores.
+    (params,) = (yaml.safe_load((study(project) / "best.yaml").read_text())["params"],)
+    write_sweep(project, {key: {"value": value} for key, value in params.items()})
+    sweep(project, "--trials", "1", "--top", "0", DASK_SCHEDULER_ADDRESS="")
+    assert pd.read_csv(study(project) / "trials.csv").value[0] == best
+
+
+@pytest.mark.slow
+def test_a_trial_that_fails_is_one_trial_less_and_many_are_the_end(project):
+    write_sweep(project, {"max_depth": {"values": [3, -1]}, "n_estimators": {"value": 3}}, "grid")
+    output = sweep(project, "--top", "0")
+    assert "1 complete, 1 fail" in output
+    assert "'max_depth' parameter of RandomForestClassifier must be" in (study(project) / "trials.csv").read_text()
+    write_sweep(project, {"max_depth": {"min": -9, "max": -1}})
+    assert "error: all of the first 5 trials failed, the last with: params.yaml" in sweep(project, code=1)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("module", "install"),
+    [("optuna", "-r requirements.txt"), ("distributed", '-c requirements.txt "dask[distributed]"')],
+)
+def test_a_missing_extra_is_named(project, tmp_path, module, install):
+    (tmp_path / "sitecustomize.py").write_text(f"import sys\nsys.modules['{module}'] = None\n")
+    output = sweep(project, "--dask", "tcp://127.0.0.1:1", code=1, PYTHONPATH=str(tmp_path))
+    assert f"error: the package {module.replace('distributed', 'dask')} is not installed" in output
+    assert output.endswith(f"run: python -m pip install {install}\n")
+
+
+@pytest.mark.slow
+def test_files_that_experiments_would_miss_are_listed_first(project):
+    (project.path / "penguins" / "features.py").write_text("")
+    output = sweep(project, code=1)
+    assert output.startswith("error: experiments would miss penguins/features.py: git add them first")
+    assert not (project.path / "results/sweep").exists()
+
+
+# --- The space --------------------------------------------------------------------------------------------------
+
+NUMBERS = st.floats(1e-6, 1e6)
+
+
+@pytest.fixture(scope="module")
+def space(cookiecutter, tmp_path_factory):
+    """The module that reads sweep.yaml, of a project that is not run."""
+    folder = tmp_path_factory.mktemp("space")
+    cookiecutter(folder, project="spacious")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(str(folder / "spacious"))
+        from spacious.toolbox import space
+
+        yield space
+
+
+@given(
+    ends=st.tuples(NUMBERS, NUMBERS).filter(lambda ends: ends[0] < ends[1]),
+    shape=st.sampled_from(["uniform", "log_uniform_values", "q_uniform", "q_log_uniform_values"]),
+    step=st.floats(1e-3, 1e3),
+    place=st.floats(0, 1),
+)
+def test_any_number_is_in_its_range_and_on_its_steps(space, ends, shape, step, place):
+    import optuna
+
+    low, high = ends
+    spec = {"distribution": shape, "min": low, "max": high} | ({"q": step} if shape.startswith("q_") else {})
+    try:
+        parameter = space._Reader({"train": {"model": "ridge"}}, "regression").parameter("alpha", spec)
+    except space.UserError as error:
+        assert "has no values" in str(error)
+        return
+    numbers = {"alpha": low + place * (high - low)}
+    if shape.startswith("q_"):
+        numbers = {"alpha": parameter.counts[int(place * (len(parameter.counts) - 1))]}
+    number = parameter.suggest(optuna.trial.FixedTrial(numbers))
+    value = parameter.value(number)
+    if shape.startswith("q_"):
+        assert low - step <= value <= high + step
+        assert value / step == pytest.approx(round(value / step), rel=1e-6)
+    else:
+        assert low <= value <= high
