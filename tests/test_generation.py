@@ -94,10 +94,15 @@ FILES = [
 TOOLBOX = {
     file
     for file in FILES
-    if "/toolbox/" in file or file.endswith(("__main__.py", "parallel.json", "sweep.yaml", "test_sweep.py"))
+    if "/toolbox/" in file
+    or file.endswith(("__main__.py", "parallel.json", "sweep.yaml", "test_sweep.py"))
     or "slices" in file
 }
-PAGES = {".dvc/plots/page.html", "penguins/toolbox/report.html", "penguins/toolbox/report.md"}  # with braces of their own
+PAGES = {
+    ".dvc/plots/page.html",
+    "penguins/toolbox/report.html",
+    "penguins/toolbox/report.md",
+}  # with braces of their own
 GITHUB = {".github/workflows/ci.yml"}
 
 # name: answers, files fewer than FILES, files more

@@ -88,7 +88,8 @@ def told_apart(found: Experiments) -> tuple[list[str], list[str]]:
     """The metrics and params of the table: scores, then counts of rows, and params; of both, those that differ."""
     of_test = [name for name in found.metrics if found.files[name] == TEST and not name.startswith("baseline")]
     counts = [name for name in found.metrics if found.files[name] == COUNTS]
-    metrics = [name for name in ("cv_std", *of_test, *counts) if name in found.metrics and differs(found.rows[name])]
+    scores = found.rows[[name for name in ("cv_std", *of_test, *counts) if name in found.metrics]]
+    metrics = [name for name in scores if differs(scores[name].dropna())]
     params = [name for name in found.changed() if differs(found.rows.loc[found.used(name), name])]
     return ["cv_mean", *metrics], params
 
