@@ -5,7 +5,6 @@ the time or the commit would differ in every run.
 """
 
 import json
-import subprocess
 from argparse import Namespace
 from typing import Any
 
@@ -17,6 +16,7 @@ from ruamel.yaml import YAML
 
 from ..errors import UserError
 from ..params import flat
+from .git import git
 
 FILES = {
     "environment": ["models/environment.json"],
@@ -65,12 +65,7 @@ def experiment(rev: str | None) -> dict[str, Any]:
             raise UserError(
                 f"there is no revision or experiment {rev or 'HEAD'!r}; dvc exp list -A and git log have their names"
             ) from error
-    time, author, subject, *_ = _git("log", "-1", "--format=%aI%n%an <%ae>%n%s", commit).split("\n")
-    names = _git("for-each-ref", "refs/exps", f"--points-at={commit}", "--format=%(refname:lstrip=4)").split()
-    dirty = rev is None and bool(_git("status", "--porcelain"))
+    time, author, subject, *_ = git("log", "-1", "--format=%aI%n%an <%ae>%n%s", commit).split("\n")
+    names = git("for-each-ref", "refs/exps", f"--points-at={commit}", "--format=%(refname:lstrip=4)").split()
+    dirty = rev is None and bool(git("status", "--porcelain"))
     return {"name": names[0] if names else subject, "commit": commit, "time": time, "author": author, "dirty": dirty}
-
-
-def _git(*arguments: str) -> str:
-    command = ["git", "-c", "log.showSignature=false", *arguments]
-    return subprocess.run(command, check=True, capture_output=True, text=True, encoding="utf-8").stdout
