@@ -73,6 +73,7 @@ FILES = [
     "penguins/toolbox/compare.py",
     "penguins/toolbox/experiments.py",
     "penguins/toolbox/facts.py",
+    "penguins/toolbox/git.py",
     "penguins/toolbox/metadata.py",
     "penguins/toolbox/noise.py",
     "penguins/toolbox/objective.py",
