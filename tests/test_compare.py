@@ -15,7 +15,7 @@ from conftest import BakedProject
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
-from test_project import QUICK
+from test_project import QUICK, set_param
 
 # --- Without DVC: the package of a baked project, and made-up rows ----------------------------------------------------
 
@@ -255,7 +255,7 @@ def test_the_best_of_those_scored_alike_and_the_test_rows_only_if_told_to(three)
     assert best["best"]["name"] == max(alike, key=lambda name: rows[name]["cv_mean"])
     assert best["candidates"] == len(alike)
     assert best["left_out"] == ["loss"]
-    assert best["scored"] == {"scoring": "accuracy", "target": "sex", "task": "classification"}
+    assert best["scored"] == {"scoring": "accuracy", "target": "sex", "task": "classification", "split": "random"}
     assert head.endswith("it is the last commit: nothing to apply\n")
     smallest = min((row["log_loss"], name) for name, row in rows.items() if name != "workspace")
     assert on_test.startswith(f"{smallest[1]} (")
@@ -301,12 +301,33 @@ def test_apply_refuses_to_overwrite_work_and_then_brings_the_files(copy):
     choice = ("best", "--where", "name == 'linear'", "--apply")
     assert command(copy, *choice, code=1).startswith("error: --apply: there is work that is in no commit; first: git ")
     assert copy.read("params.yaml") == edited
+    (copy.path / "notes.txt").write_text("kept")
     copy.run("git", "checkout", "-q", "params.yaml")
     output = command(copy, *choice)
     assert output.endswith("applied; to keep it: git add -A && git commit\n")
     assert "model: logistic_regression" in copy.read("params.yaml")
     assert copy.json("models/model.json")["class"].endswith("LogisticRegression")
     assert copy.dvc("status", "-q") == ""
+    assert copy.read("notes.txt") == "kept"
+
+
+@pytest.mark.slow
+def test_apply_does_not_undo_the_commits_since_the_experiment_began(copy):
+    (copy.path / "README.md").write_text("More\n")
+    copy.commit("A commit since")
+    choice = ("best", "--all", "--where", "name == 'linear'")
+    assert "experiments of other commits are left out; --all has them\n" in command(copy, "best")
+    assert "to get it: git cherry-pick --no-commit " in command(copy, *choice)
+    assert command(copy, *choice, "--apply").endswith("applied; to keep it: git add -A && git commit\n")
+    assert copy.read("README.md") == "More\n"
+    assert copy.json("models/model.json")["class"].endswith("LogisticRegression")
+    assert copy.dvc("status", "-q") == ""
+
+    copy.run("git", "reset", "-q", "--hard")
+    set_param(copy, "model: random_forest", "model: gradient_boosting")
+    copy.commit("The same line")
+    assert "does not fit on the commits since it began; --branch NAME" in command(copy, *choice, "--apply", code=1)
+    assert copy.run("git", "status", "--porcelain") == ""
 
 
 @pytest.mark.slow

@@ -23,8 +23,8 @@ SMALL = ("log_loss", "rmse", "mae", "overfit_gap", "cv_std", "unknown_class_shar
 
 def run(arguments: Namespace) -> None:
     """Print the best, and take it if asked. Raises UserError where there is none, or it cannot be taken."""
-    if arguments.apply and git("status", "--porcelain"):
-        raise UserError("--apply: there is work that is in no commit; first: git add -A && git commit, or git stash -u")
+    if arguments.apply and git("status", "--porcelain", "--untracked-files=no"):
+        raise UserError("--apply: there is work that is in no commit; first: git commit -a, or git stash")
     facts = choose(experiments.load(arguments.all), arguments)
     taken = ""
     if arguments.branch:
@@ -136,21 +136,34 @@ def how_to_get(best: pd.Series, head: str, rows: pd.DataFrame) -> str | None:
         return None
     if best.kind == "commit":
         return f"git switch --detach {best.rev[:7]} && dvc checkout"
+    if git("rev-parse", f"{best.rev}^") != head:
+        return f"git cherry-pick --no-commit {best.rev[:7]} && dvc checkout"
     return f"dvc exp apply {shlex.quote(best['name']) if (rows['name'] == best['name']).sum() == 1 else best.rev[:7]}"
 
 
 def apply(best: dict[str, Any], get: str) -> None:
-    """Bring the files of an experiment into the workspace. Raises UserError for a commit, or where DVC cannot."""
+    """Bring the files of an experiment into the workspace. Raises UserError for a commit, or where they do not fit.
+
+    Git brings what the experiment changed. DVC's own apply brings all files as they were when it began, and so would undo
+    the commits since.
+    """
     if best["kind"] == "commit":
         raise UserError(
             f"--apply: {best['name']} is a commit and no experiment; to look at it: {get}; "
             f"to take it into this branch: git merge {best['rev'][:7]}"
         )
     try:
+        git("cherry-pick", "--no-commit", best["rev"])
+    except UserError as error:
+        git("reset", "--hard", "--quiet")  # to the last commit, as it was: nothing else was there
+        raise UserError(
+            f"--apply: {best['name']} does not fit on the commits since it began; --branch NAME makes a branch of it"
+        ) from error
+    try:
         with Repo() as repo:
-            repo.experiments.apply(best["rev"])
+            repo.checkout()
     except DvcException as error:
-        raise UserError(f"{get}: {error}; to undo: git reset --hard && dvc checkout") from error
+        raise UserError(f"dvc checkout: {error}; to undo: git reset --hard && dvc checkout") from error
 
 
 def told(facts: dict[str, Any]) -> list[str]:

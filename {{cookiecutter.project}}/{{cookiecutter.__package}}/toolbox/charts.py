@@ -33,9 +33,13 @@ def colour_of(position: int) -> str:
 
 def metric_over_commits(frame: pd.DataFrame, metric: str) -> alt.LayerChart:
     """frame: commit, subject, time, value; the oldest first."""
+    y = _axis("value", None)
+    if frame.value.nunique() == 1:  # an axis of one value would be labelled 1
+        value = frame.value.iloc[0]
+        y = y.scale(domain=[value - (abs(value) / 20 or 1), value + (abs(value) / 20 or 1)])
     chart = alt.Chart(frame).encode(
         x=alt.X("commit:N", sort=None, axis=alt.Axis(labelAngle=-45, grid=False), title=None),
-        y=_axis("value", None),
+        y=y,
         tooltip=["commit:N", "subject:N", "time:N", alt.Tooltip("value:Q", title=metric, format=".4~g")],
     )
     return chart.mark_line(color=COLOURS[0]) + chart.mark_circle(color=COLOURS[0], size=45, opacity=1)

@@ -1,6 +1,7 @@
 """All experiments as one table, with the types that params.yaml and the metrics have."""
 
 import re
+import sys
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -126,6 +127,7 @@ def load(every_commit: bool = False) -> Experiments:
         with Repo() as repo:
             shown = repo.experiments.show(all_branches=every_commit, all_tags=every_commit, all_commits=every_commit)
             states = [state.dumpd() for state in shown]
+            known = sum(map(len, repo.experiments.ls(all_commits=True).values()))
     except DvcException as error:
         raise UserError(f"DVC cannot show the experiments: {error}") from error
     records, metrics, params = [], {}, {}
@@ -136,6 +138,8 @@ def load(every_commit: bool = False) -> Experiments:
             first, *_ = group["revs"]  # the others are checkpoints
             status = (group["executor"] or {}).get("state", "success")
             _add(records, metrics, params, first, "experiment", state["name"] or state["rev"][:7], status)
+    if hidden := known - sum(record["kind"] == "experiment" and record["state"] == "done" for record in records):
+        print(f"{hidden} experiments of other commits are left out; --all has them", file=sys.stderr)
     names = dict.fromkeys(name for record in records for name in record)
     columns = {name: pd.Series([record.get(name) for record in records], dtype=object) for name in names}
     rows = pd.DataFrame({name: _typed(column) for name, column in columns.items()})
