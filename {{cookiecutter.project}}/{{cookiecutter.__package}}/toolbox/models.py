@@ -73,7 +73,7 @@ def files(rev: str | None, paths: Iterable[str | Path]) -> Iterator[Path]:
     if rev is None:
         yield Path()
         return
-    with tempfile.TemporaryDirectory() as folder, Repo(rev=rev) as repo:
+    with tempfile.TemporaryDirectory() as folder, Repo.open(".", rev=rev) as repo:
         for path in map(Path, paths):
             target = Path(folder, path)
             target.parent.mkdir(parents=True, exist_ok=True)
