@@ -121,7 +121,7 @@ def test_one_line_for_what_cannot_be_tried(project):
     )
     shutil.rmtree(project.path / ".dvc/cache")
     _, said = reproduce(project, code=1)
-    why = "neither the DVC remote nor the cache here has it; where it is, run: dvc push data/raw/penguins.csv"
+    why = "neither the DVC remote nor the cache has it; where it is, run: dvc push data/raw/penguins.csv"
     assert said.splitlines()[1:] == [f"error: data/raw/penguins.csv: {why}"]
 
 

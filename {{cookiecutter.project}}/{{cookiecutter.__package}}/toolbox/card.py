@@ -6,7 +6,6 @@ which travels with it, and what it is made from is there for any commit.
 
 import json
 from argparse import Namespace
-from pathlib import Path
 from typing import Any
 
 import dvc.api
@@ -24,7 +23,7 @@ from .compare import markdown as table
 from .compare import text
 from .facts import at
 from .models import resolve
-from .registry import artifact, remote, versions
+from .registry import artifact, versions
 
 FEW = 20  # rows of a class, below which its scores are chance
 COLUMNS = 50  # in the table of columns
@@ -62,7 +61,7 @@ def limits(facts: dict[str, Any], found: Schema) -> list[str]:
     if (accuracy := scores.get("accuracy")) is not None:
         test = binomtest(round(accuracy * found.test_rows), found.test_rows)
         low, high = test.proportion_ci(method="wilson")
-        said.append(f"With so many test rows, the accuracy is between {low:.3f} and {high:.3f} (95%, Wilson's interval).")
+        said.append(f"By the number of test rows, accuracy is {low:.3f} to {high:.3f} (95%, Wilson's interval).")
     if scores["cv_mean"] - scores["baseline_cv_mean"] <= scores["cv_std"]:
         said.append("In cross-validation it is ahead of a model without features by less than the folds differ.")
     shares = data.get("class_share", {})
@@ -92,9 +91,9 @@ def markdown(facts: dict[str, Any], title: str) -> str:
         "predicts": f"{found.target} ({found.task})",
         "from": f"{len(found.names())} columns of {data['file']}, MD5 {data['md5']}",
         "model": facts["model"]["class"],
-        "made by": f"commit {made['commit']}{', and changes in no commit' if made['dirty'] else ''}",
-        "by": made["author"],
-        "on": made["time"],
+        "commit": f"{made['commit']}{', and changes in no commit' if made['dirty'] else ''}",
+        "author": made["author"],
+        "time": made["time"],
         "purpose": facts["params"]["experiment"]["purpose"],
     }
     read = [column for column in found.columns if column.role == "feature"]
@@ -107,7 +106,7 @@ def markdown(facts: dict[str, Any], title: str) -> str:
         parts.append(f"And {len(read) - COLUMNS} more columns, in {schema.PATH.as_posix()}.")
     if left_out:
         parts.append(table({"left out": [c.name for c in left_out], "because": [c.reason or "" for c in left_out]}))
-    parts += ["## Scores", scores_table(facts["evaluation"], found), "## Limits"]
+    parts += ["## Scores", scores_table(facts["evaluation"]), "## Limits"]
     parts.append("\n".join(f"- {line}" for line in facts["limits"]))
     parts += ["## Parameters", facts_table(facts["model"]["parameters"])]
     parts += ["## Environment", facts_table(flat(facts["environment"])), "## Use", use(title)]
@@ -144,18 +143,18 @@ def values_of(column: Column) -> str:
     return "" if column.low is None else f"{text(column.low)} to {text(column.high)}"
 
 
-def scores_table(scores: dict[str, Any], found: Schema) -> str:
+def scores_table(scores: dict[str, Any]) -> str:
     """Each score, and that of the same without features: the most frequent class, or the mean."""
-    baseline = scores.get("baseline", {})
-    plain = {name: value for name, value in scores.items() if isinstance(value, int | float)}
-    names = [name for name in plain if not name.startswith(("baseline", "train_"))]
-    without = {"cv_mean": scores["baseline_cv_mean"], **baseline}
+    scores = flat(scores)
+    without = {"cv_mean": scores["baseline_cv_mean"]}
+    without |= {name.removeprefix("baseline."): of for name, of in scores.items() if name.startswith("baseline.")}
+    names = [name for name in scores if not name.startswith(("baseline", "train_"))]
     return table(
         {
             "score": names,
-            "rows": [f"{'training' if name.startswith('cv_') else 'test'}" for name in names],
-            "value": [text(plain[name]) for name in names],
-            "without features": [text(without.get(name, float("nan"))) for name in names],
+            "of": ["cross-validation" if name.startswith("cv_") else "test rows" for name in names],
+            "value": [text(scores[name]) for name in names],
+            "without features": [text(without[name]) if name in without else "" for name in names],
         }
     )
 
@@ -171,7 +170,6 @@ def map_text(values: dict[str, Any]) -> list[str]:
 def use(title: str) -> str:
     """Commands that get it and predict with it."""
     name, _, version = title.strip().partition(" ")
-    which = f"{name}@{version}" if version else "REV"
-    get = f"    dvc artifacts get {'ADDRESS' if remote() is None else '.'} {name} --rev {version}\n" if version else ""
-    package = __package__.partition(".")[0]
-    return f"In a clone of the project:\n\n{get}    python -m {package} predict new.csv --model {which}"
+    get = f"    dvc artifacts get . {name} --rev {version}\n" if version else ""
+    predict = f"predict new.csv --model {f'{name}@{version}' if version else 'REV'}"
+    return f"In a clone of the project:\n\n{get}    python -m {__package__.partition('.')[0]} {predict}"

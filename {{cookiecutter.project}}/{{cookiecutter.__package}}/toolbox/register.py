@@ -8,6 +8,8 @@ import json
 import sys
 from argparse import Namespace
 from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from dvc.config import Config
@@ -19,11 +21,13 @@ from ..errors import UserError
 from . import card
 from .best import git
 from .models import resolve
-from .registry import artifact, assign, call, fetch_tags, remote, share, versions
+from .registry import artifact, assign, call, check_stage, fetch_tags, remote, share, versions
 
 
 def run(arguments: Namespace) -> None:
     """Make the tags, and say how to share them. Raises UserError with a line for each thing that is missing."""
+    if arguments.stage:
+        check_stage(arguments.stage)
     if arguments.push:
         fetch_tags()
     commit = resolve(arguments.rev or "HEAD")
@@ -47,6 +51,12 @@ def run(arguments: Namespace) -> None:
         done = f", in stage {arguments.stage}" if arguments.stage else "" if tags else ", as it was before"
         print(f"{name} {version} is commit {commit[:7]}{done}")
     share(tags, arguments.push)
+    if folder := beside(commit):
+        print(
+            f"note: the DVC remote is {folder}, a folder beside the project: `dvc artifacts get` works in clones beside it; "
+            "for others: dvc remote modify storage url ..., one that is the same everywhere",
+            file=sys.stderr,
+        )
 
 
 def refuse(missing: list[str]) -> None:
@@ -80,9 +90,7 @@ def missing_in_git(rev: str | None, commit: str) -> Iterator[str]:
 def missing_in_dvc(commit: str) -> Iterator[str]:
     """Results that are not of their commit, no remote for all, or files that the remote does not have."""
     short = commit[:7]
-    with Repo() as repo:
-        remotes = {"remote": repo.config["remote"]}  # in a commit, DVC takes a folder beside the project for one in /
-    with Repo(config=remotes) as repo, repo.switch(commit):
+    with switched(commit) as repo:
         if not repo.fs.exists(repo.fs.join(repo.root_dir, "dvc.lock")):
             yield f"{short} has no results: dvc.lock is not in it; run: dvc repro && git add -A && git commit"
             return
@@ -91,15 +99,13 @@ def missing_in_dvc(commit: str) -> Iterator[str]:
                 f"dvc.lock of {short} is not of what the commit has ({', '.join(changed)}); "
                 "run: dvc repro && git add -A && git commit"
             )
-        config = Config.load_file(repo.fs.join(repo.root_dir, ".dvc", "config"), fs=repo.fs)
-        storage = config.get("core", {}).get("remote")
-        if storage is None:
+        if name := storage(repo)[0]:
+            yield from not_pushed(repo, short, name)
+        else:
             yield (
                 f"{short} has no DVC remote for those who get the model: .dvc/config names no default; "
                 "run: dvc remote default NAME, and commit .dvc/config"
             )
-            return
-        yield from not_pushed(repo, short, storage)
 
 
 def not_pushed(repo: Repo, short: str, storage: str) -> Iterator[str]:
@@ -107,7 +113,7 @@ def not_pushed(repo: Repo, short: str, storage: str) -> Iterator[str]:
     wanted = [objects for stage in pipeline(repo) for out in stage.outs for objects in out.get_used_objs().values()]
     try:
         status = repo.cloud.status(set().union(*wanted), remote=storage)
-    except Exception as error:  # a network and its services have no common error
+    except Exception as error:  # noqa: BLE001 - a network and its services have no common error
         yield f"the DVC remote {storage!r} cannot be reached: {' '.join(str(error).split())}; see dvc remote list"
         return
     lost = sorted(item.obj_name for item in status.missing)
@@ -126,7 +132,30 @@ def some(names: list[str]) -> str:
     return names[0] if len(names) == 1 else f"{names[0]} and {len(names) - 1} more files"
 
 
-# --- dvc.lock and its commit --------------------------------------------------------------------------------------
+# --- What DVC finds in a commit ------------------------------------------------------------------------------------
+
+
+@contextmanager
+def switched(commit: str) -> Iterator[Repo]:
+    """The project as DVC sees it in a commit."""
+    with Repo() as repo:
+        remotes = {"remote": repo.config["remote"]}  # in a commit, DVC looks for a folder beside the project in /
+    with Repo(config=remotes) as repo, repo.switch(commit):
+        yield repo
+
+
+def storage(repo: Repo) -> tuple[str | None, str | None]:
+    """Name and address of the DVC remote that all have who clone the commit, and not this user alone."""
+    config = Config.load_file(repo.fs.join(repo.root_dir, ".dvc", "config"), fs=repo.fs)
+    name = config.get("core", {}).get("remote")
+    return name, config.get("remote", {}).get(name, {}).get("url")
+
+
+def beside(commit: str) -> str | None:
+    """The DVC remote's address, where it is a folder that is looked for from the project's."""
+    with switched(commit) as repo:
+        _, url = storage(repo)
+    return None if url is None or "://" in url or Path(url).is_absolute() else url.removeprefix("../")
 
 
 def pipeline(repo: Repo) -> list[Stage]:

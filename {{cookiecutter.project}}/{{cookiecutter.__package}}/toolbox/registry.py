@@ -13,11 +13,14 @@ from typing import Any
 
 import gto.api
 from dvc.repo import Repo
+from gto.config import read_registry_config
+from gto.constants import assert_fullname_is_valid
 from gto.exceptions import GTOException
 from ruamel.yaml import YAML
 
 from .. import params
 from ..errors import UserError
+from ..params import flat
 from .best import git
 from .compare import table, text
 from .experiments import TEST
@@ -46,8 +49,8 @@ def described(version: dict[str, Any]) -> dict[str, Any]:
     """Version, stages, cv_mean and the test scores, which Git has, the commit and the day it was registered."""
     commit = version["commit_hexsha"]
     scores = {"cv_mean": json.loads(at(commit, TRAIN) or "{}").get("cv_mean")}
-    tested = json.loads(at(commit, TEST) or "{}")
-    scores |= {name: score for name, score in tested.items() if name != "step" and isinstance(score, int | float)}
+    tested = flat(json.loads(at(commit, TEST) or "{}"))
+    scores |= {name: score for name, score in tested.items() if name != "step" and not name.startswith("baseline")}
     date = version["created_at"].date().isoformat()
     return {"version": version["version"], "stages": stages(version), **scores, "commit": commit, "date": date}
 
@@ -64,7 +67,12 @@ def artifact(rev: str | None = None) -> str:
         of = f" of {rev[:7]}" if rev else ""
         raise UserError(f"dvc.yaml{of}: artifacts: has no name for {MODEL}; give it one, and commit")
     folder = git("rev-parse", "--show-prefix").rstrip("/")
-    return f"{folder}:{name}" if folder else name
+    name = f"{folder}:{name}" if folder else name
+    try:
+        assert_fullname_is_valid(name)
+    except GTOException as error:
+        raise UserError(f"dvc.yaml: artifacts: {name!r}: GTO takes letters, digits, - and _; rename it") from error
+    return name
 
 
 def versions(name: str) -> list[dict[str, Any]]:
@@ -100,6 +108,14 @@ def holders(name: str, stage: str) -> list[str]:
     return held
 
 
+def check_stage(stage: str) -> None:
+    """Raises UserError for a name that GTO does not take, or that is not among the stages that a file .gto lists."""
+    try:
+        read_registry_config(f"{git('rev-parse', '--show-toplevel')}/.gto").assert_stage(stage)
+    except GTOException as error:
+        raise UserError(f"--stage {stage}: {error}") from error
+
+
 def assign(name: str, version: str, stage: str, message: str | None = None) -> str:
     """Assign the stage; return the tag. Raises UserError where GTO refuses, or a tag is of a later time than now.
 
@@ -125,7 +141,7 @@ def fetch_tags() -> None:
     """Bring the tags of others. Raises UserError where there is no Git remote, or it cannot be reached."""
     if remote() is None:
         raise UserError("--push: there is no Git remote; run: git remote add origin ADDRESS")
-    git("fetch", "--quiet", "--tags", remote())
+    in_one_line("fetch", "--quiet", "--tags", remote())
 
 
 def share(tags: list[str], push: bool) -> None:
@@ -137,6 +153,14 @@ def share(tags: list[str], push: bool) -> None:
         print(f"to share it: {command}", file=sys.stderr)
         return
     try:
-        git("push", "--quiet", remote(), *tags)
+        in_one_line("push", "--quiet", remote(), *tags)
     except UserError as error:
-        raise UserError(f"the tags are made, but not pushed: {error}; to try again: {command}") from error
+        raise UserError(f"made here, but not pushed: {error}; to try again: {command}") from error
+
+
+def in_one_line(*arguments: str) -> None:
+    """Git with a remote, of which it may say several lines."""
+    try:
+        git(*arguments)
+    except UserError as error:
+        raise UserError(" ".join(str(error).split())) from error

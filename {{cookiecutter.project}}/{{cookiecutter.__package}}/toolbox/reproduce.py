@@ -30,7 +30,7 @@ from .best import git
 from .compare import text
 from .facts import at
 from .models import resolve
-from .register import outdated
+from .register import outdated, switched
 
 ENVIRONMENT = "models/environment.json"  # a record of the run, which need not be the same for the result to be
 CACHE = "cache-of-this-machine"
@@ -68,7 +68,7 @@ def proof(commit: str, recorded: dict[str, dict[str, str]]) -> dict[str, Any]:
         now = outs((folder / "dvc.lock").read_text(encoding="utf-8"))
         files = [file for stage in recorded for file in compared(folder, commit, stage, recorded[stage], now)]
         differ = {file["path"] for file in files if not file["identical"]}
-        with Repo() as repo, repo.switch(commit):
+        with switched(commit) as repo:
             changed = outdated(repo)
         return {
             "identical": differ <= {ENVIRONMENT},
@@ -124,7 +124,7 @@ def pull_raw(folder: Path) -> list[dict[str, str]]:
                 found.append({"path": path, "from": source})
                 break
         else:
-            raise UserError(f"{path}: neither the DVC remote nor the cache here has it; where it is, run: dvc push {path}")
+            raise UserError(f"{path}: neither the DVC remote nor the cache has it; where it is, run: dvc push {path}")
     return found
 
 
