@@ -8,7 +8,6 @@ import json
 from argparse import Namespace
 from typing import Any
 
-import dvc.api
 from ruamel.yaml import YAML
 from scipy.stats import binomtest
 
@@ -22,7 +21,7 @@ from . import metadata
 from .compare import markdown as table
 from .compare import text
 from .facts import at
-from .models import resolve
+from .models import files, resolve
 from .registry import artifact, versions
 
 FEW = 20  # rows of a class, below which its scores are chance
@@ -47,7 +46,8 @@ def run(arguments: Namespace) -> None:
 def collect(rev: str | None) -> dict[str, Any]:
     """All that the card says. Raises UserError where the results are not there."""
     facts: dict[str, Any] = metadata.collect(rev)
-    found = Schema.model_validate_json(dvc.api.read(schema.PATH.as_posix(), rev=rev, encoding="utf-8"))
+    with files(rev, [schema.PATH]) as folder:
+        found = Schema.model_validate_json((folder / schema.PATH).read_text(encoding="utf-8"))
     facts["params"] = YAML(typ="safe", pure=True).load(at(rev, "params.yaml"))
     facts["schema"] = found.model_dump(exclude_defaults=True)
     facts["limits"] = limits(facts, found)

@@ -73,13 +73,15 @@ def files(rev: str | None, paths: Iterable[str | Path]) -> Iterator[Path]:
     if rev is None:
         yield Path()
         return
-    with tempfile.TemporaryDirectory() as folder, Repo.open(".", rev=rev) as repo:
+    with tempfile.TemporaryDirectory() as folder, switched(rev) as repo:
         for path in map(Path, paths):
             target = Path(folder, path)
             target.parent.mkdir(parents=True, exist_ok=True)
             try:
                 if not _made(repo.dvcfs.info(path.as_posix())):
-                    raise UserError(f"{path}: was not made in {rev[:7]}: no dvc.lock there has it; dvc repro, and commit it")
+                    raise UserError(
+                        f"{path}: was not made in {rev[:7]}: no dvc.lock there has it; dvc repro, and commit it"
+                    )
             except FileNotFoundError as error:
                 raise UserError(f"{path}: is not in {rev[:7]}") from error
             try:
@@ -90,6 +92,15 @@ def files(rev: str | None, paths: Iterable[str | Path]) -> Iterator[Path]:
                     "or for an experiment: dvc exp push"
                 ) from error
         yield Path(folder)
+
+
+@contextmanager
+def switched(commit: str) -> Iterator[Repo]:
+    """The project as DVC sees it in a commit; also one that is a folder of its repository, which Repo(rev=...) is not for."""
+    with Repo() as repo:
+        remotes = {"remote": repo.config["remote"]}  # in a commit, DVC looks for a folder beside the project in /
+    with Repo(config=remotes) as repo, repo.switch(commit):
+        yield repo
 
 
 def _made(info: dict) -> bool:

@@ -5,10 +5,10 @@ Git's and DVC's remotes have it.
 """
 
 import json
+import logging
 import sys
 from argparse import Namespace
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,7 @@ from gto.versions import SemVer
 from ..errors import UserError
 from . import card
 from .best import git
-from .models import resolve
+from .models import resolve, switched
 from .registry import artifact, assign, call, check_stage, fetch_tags, remote, share, versions
 
 
@@ -110,9 +110,9 @@ def missing_in_dvc(commit: str) -> Iterator[str]:
 
 def not_pushed(repo: Repo, short: str, storage: str) -> Iterator[str]:
     """A line for what can be pushed, and one for what is nowhere."""
-    wanted = [objects for stage in pipeline(repo) for out in stage.outs for objects in out.get_used_objs().values()]
+    logging.getLogger("dvc").setLevel(logging.ERROR)  # it would warn of what these lines say
     try:
-        status = repo.cloud.status(set().union(*wanted), remote=storage)
+        status = repo.cloud.status(set(objects(repo)), remote=storage)
     except Exception as error:  # noqa: BLE001 - a network and its services have no common error
         yield f"the DVC remote {storage!r} cannot be reached: {' '.join(str(error).split())}; see dvc remote list"
         return
@@ -120,12 +120,22 @@ def not_pushed(repo: Repo, short: str, storage: str) -> Iterator[str]:
     new = sorted(item.obj_name for item in status.new)
     if lost:
         yield (
-            f"neither the DVC remote {storage!r} nor the cache has {some(lost)} of {short}; where it was made, "
-            f"or after dvc repro there, run: dvc push"
+            f"neither the DVC remote {storage!r} nor the cache has {some(lost)} of {short}; "
+            "run dvc push where it was made, or dvc repro and dvc push here"
         )
     if new:
         head = git("rev-parse", "HEAD").startswith(short)
         yield f"the DVC remote {storage!r} lacks {some(new)} of {short}; run: dvc push{'' if head else ' --all-commits'}"
+
+
+def objects(repo: Repo) -> Iterator[Any]:
+    """The hash of each file that the pipeline keeps in DVC, and its name."""
+    for out in (out for stage in pipeline(repo) for out in stage.outs if out.use_cache):
+        found = set().union(*out.get_used_objs(force=True).values())
+        if not found:  # a folder, of which there is no list
+            out.hash_info.obj_name = str(out)
+            found = {out.hash_info}
+        yield from found
 
 
 def some(names: list[str]) -> str:
@@ -133,15 +143,6 @@ def some(names: list[str]) -> str:
 
 
 # --- What DVC finds in a commit ------------------------------------------------------------------------------------
-
-
-@contextmanager
-def switched(commit: str) -> Iterator[Repo]:
-    """The project as DVC sees it in a commit."""
-    with Repo() as repo:
-        remotes = {"remote": repo.config["remote"]}  # in a commit, DVC looks for a folder beside the project in /
-    with Repo(config=remotes) as repo, repo.switch(commit):
-        yield repo
 
 
 def storage(repo: Repo) -> tuple[str | None, str | None]:

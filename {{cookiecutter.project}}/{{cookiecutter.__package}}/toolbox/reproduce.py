@@ -17,7 +17,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import dvc.api
 from dvc.exceptions import DvcException
 from dvc.repo import Repo
 from ruamel.yaml import YAML
@@ -29,8 +28,9 @@ from . import metadata
 from .best import git
 from .compare import text
 from .facts import at
-from .models import resolve
-from .register import outdated, switched
+from .models import files as files_of
+from .models import resolve, switched
+from .register import outdated
 
 ENVIRONMENT = "models/environment.json"  # a record of the run, which need not be the same for the result to be
 CACHE = "cache-of-this-machine"
@@ -181,10 +181,11 @@ def md5(file: Path) -> str:
 def listing(commit: str, path: str) -> dict[str, str] | None:
     """The MD5 of each file of a folder as recorded; None where neither cache nor remote has the list."""
     try:
-        files = dvc.api.DVCFileSystem(".", rev=commit).find(path, detail=True)
+        with switched(commit) as repo:
+            files = repo.dvcfs.find(path, detail=True)
+            return {name.lstrip("/"): info["dvc_info"]["md5"] for name, info in files.items()} or None
     except (OSError, DvcException):
         return None
-    return {name.lstrip("/"): info["dvc_info"]["md5"] for name, info in files.items()} or None
 
 
 def metrics(folder: Path, commit: str, path: str) -> Iterator[dict[str, Any]]:
@@ -201,8 +202,9 @@ def metrics(folder: Path, commit: str, path: str) -> Iterator[dict[str, Any]]:
 def environment(folder: Path, commit: str) -> list[dict[str, Any]] | None:
     """Python, system and libraries that are others now; None where what was recorded cannot be read."""
     try:
-        before = flat(json.loads(dvc.api.read(ENVIRONMENT, rev=commit, encoding="utf-8")))
-    except (OSError, DvcException, ValueError):
+        with files_of(commit, [ENVIRONMENT]) as then:
+            before = flat(json.loads((then / ENVIRONMENT).read_text(encoding="utf-8")))
+    except (UserError, ValueError):
         return None
     now = flat(json.loads((folder / ENVIRONMENT).read_text(encoding="utf-8")))
     pairs = {name: (before.get(name), now.get(name)) for name in {**before, **now}}
