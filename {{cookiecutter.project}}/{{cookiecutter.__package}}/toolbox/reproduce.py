@@ -17,6 +17,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from dvc.config import Config
 from dvc.exceptions import DvcException
 from dvc.repo import Repo
 from ruamel.yaml import YAML
@@ -99,12 +100,13 @@ def clone(commit: str) -> Iterator[Path]:
         git("clone", "--quiet", "--shared", "--no-checkout", root, f"{temporary}/clone")
         git("-C", f"{temporary}/clone", "checkout", "--quiet", "--detach", commit)
         folder = Path(temporary, "clone", inner)
-        with Repo() as here, Repo(str(folder)) as there, there.config.edit("local") as config:
-            # Wins over the settings of this user, such as a cache that all projects share.
-            config["core"] = {"site_cache_dir": f"{temporary}/site"}
+        with Repo() as here:
+            remotes, cache = here.config["remote"], here.cache.local.path.removesuffix("files/md5")
+        remotes |= {CACHE: {"url": cache}}
+        # Wins over the settings of this user, such as a cache that all projects share.
+        with Config(str(folder / ".dvc")).edit("local") as config:
             config["cache"] = {"dir": f"{temporary}/cache"}
-            cache = {"url": here.cache.local.path.removesuffix("files/md5"), "verify": True}
-            config["remote"] = {**here.config["remote"], CACHE: cache}
+            config["remote"] = {name: {**remote, "verify": True} for name, remote in remotes.items()}
         yield folder
 
 
@@ -135,7 +137,7 @@ def in_clone(folder: Path, *command: str, quiet: bool = False) -> int:
     with subprocess.Popen(
         command,
         cwd=folder,
-        env={**os.environ, "PATH": path, "PWD": str(folder)},
+        env={**os.environ, "PATH": path, "PWD": str(folder), "DVC_SITE_CACHE_DIR": str(folder / ".dvc/site")},
         stdin=subprocess.DEVNULL,
         stdout=output,
         stderr=output,
@@ -216,7 +218,7 @@ def environment(folder: Path, commit: str) -> list[dict[str, Any]] | None:
 
 def told(facts: dict[str, Any]) -> list[str]:
     """The verdicts, line by line, and last what they mean."""
-    lines = [f"{'raw data':<10}from {raw['from']:<26} {raw['path']}" for raw in facts["raw"]]
+    lines = [f"{'raw data':<10}from {raw['from']}: {raw['path']}" for raw in facts["raw"]]
     for file in facts["files"]:
         verdict = "identical" if file["identical"] else "differs  "
         hashes = "" if file["identical"] else f" ({(file['recorded'] or 'none')[:7]} -> {(file['now'] or 'none')[:7]})"
