@@ -12,7 +12,9 @@ from argparse import Namespace
 from typing import Any
 
 import gto.api
+from dvc.exceptions import DvcException
 from dvc.repo import Repo
+from dvc.scm import map_scm_exception
 from gto.config import read_registry_config
 from gto.constants import assert_fullname_is_valid
 from gto.exceptions import GTOException
@@ -83,9 +85,11 @@ def versions(name: str) -> list[dict[str, Any]]:
 
 def call(action: str, *arguments: Any, **options: Any) -> Any:
     """Call GTO's API. Raises UserError with its reason."""
+    root = git("rev-parse", "--show-toplevel")
     try:
-        return getattr(gto.api, action)(git("rev-parse", "--show-toplevel"), *arguments, **options)
-    except GTOException as error:
+        with map_scm_exception():  # what it says where Git knows no user.name
+            return getattr(gto.api, action)(root, *arguments, **options)
+    except (GTOException, DvcException) as error:
         raise UserError(f"gto {action}: {' '.join(str(error).split())}") from error
 
 
@@ -123,7 +127,7 @@ def assign(name: str, version: str, stage: str, message: str | None = None) -> s
     """
     last = max(event["timestamp"].timestamp() for event in call("history", name))
     if last - time.time() > AHEAD:
-        raise UserError(f"{name}: its last tag is of {time.ctime(last)}, later than now: set the clock of this machine")
+        raise UserError(f"{name}: its last tag is of {time.ctime(last)}, and that is to come: which clock is wrong?")
     time.sleep(max(int(last) + 1 - time.time(), 0))
     return call("assign", name, stage, version=version, message=message, force=True).tag
 
