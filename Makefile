@@ -26,6 +26,8 @@ lint: .venv/ready
 
 bench: .venv/ready ## the figures in docs/benchmarks.md
 	python -m benchmarks
+	python -m benchmarks.sweeps
+	python -m benchmarks.experiments
 
 corpus: .venv/ready ## the template on every table of the corpus: the figures in docs/corpus.md
 	python -m corpus

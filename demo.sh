@@ -14,8 +14,11 @@ git commit --quiet -m "First results"
 run dvc exp run -S train.random_forest.n_estimators=300
 run dvc exp run -S train.model=hist_gradient_boosting
 run dvc exp run -S train.model=logistic_regression -S train.logistic_regression.C=0.1
+run python -m penguins sweep --trials 20 --jobs 2 --top 2
 export COLUMNS="${COLUMNS:-200}"
 run dvc exp show --only-changed --no-pager --drop '.*/|train_|baseline|precision|recall|f1|log_loss'
 run dvc push
 run dvc plots show
-printf '\nThe project: %s/penguins\nThe plots:   %s/penguins/dvc_plots/index.html\n' "$folder" "$folder"
+run python -m penguins best
+run python -m penguins report
+printf '\nThe project: %s/penguins\nThe plots:   dvc_plots/index.html\nThe report:  report.html\n' "$folder"

@@ -16,7 +16,7 @@ import yaml
 from conftest import BakedProject
 from hypothesis import given
 from hypothesis import strategies as st
-from test_project import experiments, set_param
+from test_project import experiments, recipe, set_param
 
 CHEAP = {"n_estimators": {"min": 2, "max": 9}, "max_depth": {"min": 2, "max": 9}, "criterion": {"value": "entropy"}}
 SLOW = {"n_estimators": {"min": 150, "max": 250}}
@@ -97,6 +97,24 @@ def test_from_a_sweep_to_experiments_and_a_record(project):
     project.dvc("checkout", "-q")
     assert [folder.name for folder in (project.path / "results/sweep").iterdir()] == [before]
     assert "sweep" not in project.dvc("status")
+
+
+@pytest.mark.slow
+def test_search_compare_pick_report_by_the_recipe_in_the_readme(project):
+    """Line by line, with fewer trials."""
+    space = project.path / "sweep.yaml"
+    space.write_text(space.read_text(encoding="utf-8").replace("run_cap: 50", "run_cap: 6"), encoding="utf-8")
+    project.commit("Six trials")
+    commands = recipe(project, "Search, compare, pick, report")
+    assert len(commands) == 5
+    search, compare, best, _, metadata = [project.run("sh", "-c", command) for command in commands]
+    names = set(re.findall(r"hyperparameter_tuning\.\w+\.[0-9a-f]{6}-\d{3}", search))
+    assert names  # three, or fewer where fewer were not pruned
+    assert all(name in compare for name in names)
+    assert "cv_mean" in best
+    assert all(name in project.read("report.html") for name in names)
+    assert "commit" in metadata
+    assert project.run("git", "status", "--porcelain").splitlines() == ["?? sweep/"]
 
 
 @pytest.mark.slow

@@ -3,7 +3,6 @@
 import json
 import re
 import shlex
-import subprocess
 from argparse import Namespace
 from typing import Any
 
@@ -15,6 +14,7 @@ from ..errors import UserError
 from ..metrics import SCORING
 from . import experiments, noise
 from .experiments import TEST, Experiments, plain
+from .git import git
 
 # Metrics that are better the larger, and the smaller; those of training rows are called train_ and the same.
 LARGE = ("accuracy", "precision", "recall", "f1", "roc_auc", "r2", "cv_mean", "cv_train_mean")
@@ -72,7 +72,7 @@ def choose(found: Experiments, arguments: Namespace) -> dict[str, Any]:
         "left_out": list(rows[~alike]["name"]),
         "test": test,
         "best": identity(best, metric),
-        "params": differences(found, head.rev, best.rev),
+        "params": differences(found, head, best),
         "against": [against(best, other, metric, other.rev == head.rev) for _, other in others.iterrows()],
         "get": how_to_get(best, head.rev, found.rows),
     }
@@ -100,7 +100,9 @@ def scored_by(row: pd.Series, metric: str) -> dict[str, Any]:
     task = row["data.task"]
     if task == "auto":
         task = "regression" if pd.notna(row.get("train_r2")) else "classification"
-    of = {"target": plain(row["data.target"]), "task": task}
+    of = {"target": plain(row["data.target"]), "task": task, "split": plain(row["prepare.split"])}
+    if of["split"] != "random":
+        of["by"] = plain(row["prepare.by"])
     return {"scoring": plain(row["train.scoring"]) or SCORING[task][0], **of} if "cv_" in metric else of
 
 
@@ -108,13 +110,12 @@ def identity(row: pd.Series, metric: str) -> dict[str, Any]:
     return {name: plain(row[name]) for name in ("name", "kind", "rev", "created")} | {"value": plain(row[metric])}
 
 
-def differences(found: Experiments, head: str, best: str) -> dict[str, dict[str, Any]]:
+def differences(found: Experiments, head: pd.Series, best: pd.Series) -> dict[str, dict[str, Any]]:
     """The params that the best was made with and that are others in the last commit."""
-    rows = found.rows.set_index("rev")
-    used = [name for name in found.params if found.used(name)[found.rows.rev == best].all()]
-    if pd.isna(rows.at[head, found.metrics[0]]):  # nothing was made there, with no environment
+    used = [name for name in found.params if found.used(name)[found.rows.rev == best.rev].all()]
+    if pd.isna(head[found.metrics[0]]):  # nothing was made there, with no environment
         used = [name for name in used if not name.startswith("environment.")]
-    pairs = {name: {"head": plain(rows.at[head, name]), "best": plain(rows.at[best, name])} for name in used}
+    pairs = {name: {"head": plain(head[name]), "best": plain(best[name])} for name in used}
     return {name: pair for name, pair in pairs.items() if repr(pair["head"]) != repr(pair["best"])}
 
 
@@ -177,12 +178,3 @@ def listed(scored: dict[str, Any]) -> str:
 
 def text(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-
-
-def git(*arguments: str) -> str:
-    """What Git prints. Raises UserError with its reason."""
-    command = ["git", "-c", "log.showSignature=false", *arguments]
-    done = subprocess.run(command, check=False, capture_output=True, text=True, encoding="utf-8")
-    if done.returncode:
-        raise UserError(f"git {arguments[0]}: {done.stderr.strip().removeprefix('fatal: ')}")
-    return done.stdout.strip()

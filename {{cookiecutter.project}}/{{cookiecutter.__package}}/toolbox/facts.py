@@ -13,8 +13,9 @@ from ruamel.yaml import YAML
 
 from ..errors import UserError
 from . import experiments, metadata, noise
-from .best import git, how_to_get, scored_by
+from .best import differences, how_to_get, scored_by
 from .experiments import COUNTS, TEST, Experiments, plain
+from .git import git
 
 TRAIN = "results/train/metrics.json"
 COMMITS = 30  # in the charts of metrics over commits
@@ -51,8 +52,11 @@ def collect(every_commit: bool, where: str | None, top: int) -> dict[str, Any]:
         "best": values(best, ["label", "name", "kind", "rev", "cv_mean", "cv_std"]),
         "baseline": values(head, ["label", "name", "rev", "cv_mean"]),
         "gain": gained(head, best),
-        "changed_params": differences(head, best, found.params),
-        "changed_metrics": differences(head, best, found.metrics),
+        "changed_params": [
+            {"name": name, "baseline": pair["head"], "best": pair["best"]}
+            for name, pair in differences(found, head, best).items()
+        ],
+        "changed_metrics": shifted(head, best, found.metrics),
         "history": history(),
         "top": [{"experiment": row.label, **plots(row)} for _, row in ranked.head(top).iterrows()],
         "sweep": newest_sweep(),
@@ -113,12 +117,10 @@ def values(row: pd.Series, names: list[str]) -> dict[str, Any]:
     return {name: plain(row.get(name)) for name in names}
 
 
-def differences(head: pd.Series, best: pd.Series, names: list[str]) -> list[dict[str, Any]]:
-    """What is another in the best: more than a trace, and no mapping, whose keys have names of their own."""
-    before, after = values(head, names), values(best, names)
-    changed = [
-        name for name in names if near(before[name]) != near(after[name]) and {} not in (before[name], after[name])
-    ]
+def shifted(head: pd.Series, best: pd.Series, metrics: list[str]) -> list[dict[str, Any]]:
+    """The metrics that are others in the best, by more than a trace."""
+    before, after = values(head, metrics), values(best, metrics)
+    changed = [name for name in metrics if near(before[name]) != near(after[name])]
     return [{"name": name, "baseline": before[name], "best": after[name]} for name in changed]
 
 

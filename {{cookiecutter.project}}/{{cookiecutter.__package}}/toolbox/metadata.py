@@ -5,7 +5,6 @@ the time or the commit would differ in every run.
 """
 
 import json
-import subprocess
 from argparse import Namespace
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ from ruamel.yaml import YAML
 from ..errors import UserError
 from ..params import flat
 from . import models
+from .git import git
 
 FILES = {
     "environment": ["models/environment.json"],
@@ -64,12 +64,7 @@ def read(folder: Path, path: str) -> dict[str, Any]:
 def experiment(rev: str | None) -> dict[str, Any]:
     """Name, commit, time and author of a revision; whether the workspace has changes that are in no commit."""
     commit = models.resolve(rev or "HEAD")
-    time, author, subject, *_ = _git("log", "-1", "--format=%aI%n%an <%ae>%n%s", commit).split("\n")
-    names = _git("for-each-ref", "refs/exps", f"--points-at={commit}", "--format=%(refname:lstrip=4)").split()
-    dirty = rev is None and bool(_git("status", "--porcelain"))
+    time, author, subject, *_ = git("log", "-1", "--format=%aI%n%an <%ae>%n%s", commit).split("\n")
+    names = git("for-each-ref", "refs/exps", f"--points-at={commit}", "--format=%(refname:lstrip=4)").split()
+    dirty = rev is None and bool(git("status", "--porcelain"))
     return {"name": names[0] if names else subject, "commit": commit, "time": time, "author": author, "dirty": dirty}
-
-
-def _git(*arguments: str) -> str:
-    command = ["git", "-c", "log.showSignature=false", *arguments]
-    return subprocess.run(command, check=True, capture_output=True, text=True, encoding="utf-8").stdout

@@ -19,7 +19,7 @@ from gto.versions import SemVer
 
 from ..errors import UserError
 from . import card
-from .best import git
+from .git import git
 from .models import resolve, switched
 from .registry import artifact, assign, call, check_stage, fetch_tags, remote, share, versions
 

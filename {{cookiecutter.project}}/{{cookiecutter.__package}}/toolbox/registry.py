@@ -23,10 +23,10 @@ from ruamel.yaml import YAML
 from .. import params
 from ..errors import UserError
 from ..params import flat
-from .best import git
 from .compare import table, text
 from .experiments import TEST
 from .facts import TRAIN, at
+from .git import git
 from .models import registered, stages
 
 MODEL = "models/model.skops"

@@ -26,9 +26,9 @@ from .. import params
 from ..errors import UserError
 from ..params import flat
 from . import metadata
-from .best import git
 from .compare import text
 from .facts import at
+from .git import git
 from .models import files as files_of
 from .models import resolve, switched
 from .register import outdated
