@@ -83,6 +83,41 @@ def test_the_next_version(toolbox):
         assert toolbox.register.next_version(known, asked, bump) == expected
 
 
+def test_the_limits_in_the_card_are_those_that_the_numbers_show(toolbox):
+    column = {"name": "code", "role": "feature", "kind": "category", "alone": 1.0}
+    found = toolbox.schema.Schema(
+        task="classification", target="y", classes=["a", "b", "c"], split="time", by="day", train_rows=160, test_rows=40,
+        columns=[column],
+    )  # fmt: skip
+    data = {
+        "rows": 210,
+        "rows_without_target": 8,
+        "duplicate_rows": 2,
+        "class_share": {"a": 0.92, "b": 0.05, "c": 0.03},
+    }
+    scores = {"cv_mean": 0.95, "cv_std": 0.04, "baseline_cv_mean": 0.92, "accuracy": 0.9}
+    said = "\n".join(toolbox.card.limits({"data": data, "evaluation": scores | {"unknown_class_share": 0.05}}, found))
+    n, p, z = 40, 0.9, 1.959964  # Wilson (1927)
+    centre, half = (
+        (p + z**2 / (2 * n)) / (1 + z**2 / n),
+        z / (1 + z**2 / n) * (p * (1 - p) / n + (z / 2 / n) ** 2) ** 0.5,
+    )
+    for line in (
+        "from 160 rows and tested on 40,",
+        f"accuracy is {centre - half:.3f} to {centre + half:.3f} (95%",
+        "ahead of a model without features by less than the folds differ",
+        "little is known: b (10), c (6).",
+        "92.0% of the rows are a: accuracy alone",
+        "5.0% of the test rows are of classes that it never saw",
+        "May be leaks, each nearly enough alone: 'code'",
+        "earlier rows by 'day'",
+    ):
+        assert line in said
+    found = found.model_copy(update={"split": "random", "columns": []})
+    data |= {"class_share": {"a": 0.5, "b": 0.5}}
+    assert len(toolbox.card.limits({"data": data, "evaluation": scores | {"cv_mean": 0.99}}, found)) == 3
+
+
 # --- With DVC and a Git remote ------------------------------------------------------------------------------------
 
 
