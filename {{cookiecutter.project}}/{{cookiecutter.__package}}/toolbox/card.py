@@ -79,7 +79,7 @@ def limits(facts: dict[str, Any], found: Schema) -> list[str]:
             "before the target, the scores are too good."
         )
     if found.split == "time":
-        said.append(f"Learned from the earlier rows by {found.by!r}, tested on the later ones; what came since is in neither.")
+        said.append(f"Learned from earlier rows by {found.by!r}, tested on later ones; what came since is in neither.")
     said.append("Numbers and dates beyond the ranges above are extrapolated, and an unseen category counts as none.")
     return said
 
