@@ -74,6 +74,7 @@ FILES = [
     "penguins/toolbox/compare.py",
     "penguins/toolbox/experiments.py",
     "penguins/toolbox/facts.py",
+    "penguins/toolbox/git.py",
     "penguins/toolbox/metadata.py",
     "penguins/toolbox/models.py",
     "penguins/toolbox/noise.py",
