@@ -16,7 +16,7 @@ import yaml
 from conftest import BakedProject
 from hypothesis import given
 from hypothesis import strategies as st
-from test_project import experiments, recipe, set_param
+from test_project import experiments, plots_drawn, recipe, set_param
 
 CHEAP = {"n_estimators": {"min": 2, "max": 9}, "max_depth": {"min": 2, "max": 9}, "criterion": {"value": "entropy"}}
 SLOW = {"n_estimators": {"min": 150, "max": 250}}
@@ -100,8 +100,8 @@ def test_from_a_sweep_to_experiments_and_a_record(project):
 
 
 @pytest.mark.slow
-def test_search_compare_pick_report_by_the_recipe_in_the_readme(project):
-    """Line by line, with fewer trials."""
+def test_search_compare_pick_report_by_the_recipe_in_the_readme(project, chromium, tmp_path):
+    """Line by line, with fewer trials; the plots of the sweep are on the page of plots."""
     space = project.path / "sweep.yaml"
     space.write_text(space.read_text(encoding="utf-8").replace("run_cap: 50", "run_cap: 6"), encoding="utf-8")
     project.commit("Six trials")
@@ -115,6 +115,7 @@ def test_search_compare_pick_report_by_the_recipe_in_the_readme(project):
     assert all(name in project.read("report.html") for name in names)
     assert "commit" in metadata
     assert project.run("git", "status", "--porcelain").splitlines() == ["?? sweep/"]
+    assert plots_drawn(project, chromium, tmp_path) > 7
 
 
 @pytest.mark.slow
