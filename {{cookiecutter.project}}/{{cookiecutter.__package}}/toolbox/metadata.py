@@ -6,16 +6,14 @@ the time or the commit would differ in every run.
 
 import json
 from argparse import Namespace
+from pathlib import Path
 from typing import Any
 
-import dvc.api
-from dvc.exceptions import DvcException
-from dvc.repo import Repo
-from dvc.scm import RevError, resolve_rev
 from ruamel.yaml import YAML
 
 from ..errors import UserError
 from ..params import flat
+from . import models
 from .git import git
 
 FILES = {
@@ -41,30 +39,31 @@ def run(arguments: Namespace) -> None:
 def collect(rev: str | None) -> dict[str, dict[str, Any]]:
     """The facts by kind. Raises UserError for an unknown revision, or one in which the pipeline never ran."""
     facts = {"experiment": experiment(rev)}
-    for kind, paths in FILES.items():
-        facts[kind] = {}
-        for path in paths:
-            try:
-                content = YAML(typ="safe", pure=True).load(dvc.api.read(path, rev=rev, encoding="utf-8"))
-            except (FileNotFoundError, DvcException) as error:
-                raise UserError(f"{path} is not in {rev or 'the workspace'}; run: dvc repro") from error
-            if path == "dvc.lock":
-                raw = next(dep for dep in content["stages"]["prepare"]["deps"] if dep["path"].startswith("data/raw/"))
-                content = {"file": raw["path"], "md5": raw["md5"]}
-            content.pop("step", None)  # of dvclive
-            facts[kind] |= content
+    commit = rev and facts["experiment"]["commit"]
+    with models.files(commit, [path for paths in FILES.values() for path in paths]) as folder:
+        for kind, paths in FILES.items():
+            facts[kind] = {}
+            for path in paths:
+                facts[kind] |= read(folder, path)
     return facts
+
+
+def read(folder: Path, path: str) -> dict[str, Any]:
+    """What a file has; of dvc.lock, the raw data. Raises UserError where it is not there."""
+    try:
+        content = YAML(typ="safe", pure=True).load((folder / path).read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise UserError(f"{path} is not in the workspace; run: dvc repro") from error
+    if path == "dvc.lock":
+        raw = next(dep for dep in content["stages"]["prepare"]["deps"] if dep["path"].startswith("data/raw/"))
+        return {"file": raw["path"], "md5": raw["md5"]}
+    content.pop("step", None)  # of dvclive
+    return content
 
 
 def experiment(rev: str | None) -> dict[str, Any]:
     """Name, commit, time and author of a revision; whether the workspace has changes that are in no commit."""
-    with Repo() as repo:
-        try:
-            commit = resolve_rev(repo.scm, rev or "HEAD")
-        except RevError as error:
-            raise UserError(
-                f"there is no revision or experiment {rev or 'HEAD'!r}; dvc exp list -A and git log have their names"
-            ) from error
+    commit = models.resolve(rev or "HEAD")
     time, author, subject, *_ = git("log", "-1", "--format=%aI%n%an <%ae>%n%s", commit).split("\n")
     names = git("for-each-ref", "refs/exps", f"--points-at={commit}", "--format=%(refname:lstrip=4)").split()
     dirty = rev is None and bool(git("status", "--porcelain"))
