@@ -57,6 +57,7 @@ FILES = [
     "penguins/metrics.py",
     "penguins/model.py",
     "penguins/params.py",
+    "penguins/profile.py",
     "penguins/raw/__init__.py",
     "penguins/raw/cells.py",
     "penguins/raw/tablefile.py",
@@ -71,6 +72,8 @@ FILES = [
     "penguins/toolbox/best.py",
     "penguins/toolbox/charts.py",
     "penguins/toolbox/compare.py",
+    "penguins/toolbox/drift.py",
+    "penguins/toolbox/drift_plot.py",
     "penguins/toolbox/experiments.py",
     "penguins/toolbox/facts.py",
     "penguins/toolbox/metadata.py",
@@ -81,6 +84,7 @@ FILES = [
     "penguins/toolbox/report.md",
     "penguins/toolbox/report.py",
     "penguins/toolbox/space.py",
+    "penguins/toolbox/stability.py",
     "penguins/toolbox/study.py",
     "penguins/toolbox/sweep.py",
     "penguins/toolbox/workers.py",
@@ -88,7 +92,9 @@ FILES = [
     "requirements.txt",
     "sweep.yaml",
     "tests/conftest.py",
+    "tests/test_drift.py",
     "tests/test_pipeline.py",
+    "tests/test_profile.py",
     "tests/test_sweep.py",
     "tests/test_table.py",
 ]
@@ -96,7 +102,7 @@ TOOLBOX = {
     file
     for file in FILES
     if "/toolbox/" in file
-    or file.endswith(("__main__.py", "parallel.json", "sweep.yaml", "test_sweep.py"))
+    or file.endswith(("__main__.py", "parallel.json", "sweep.yaml", "test_drift.py", "test_sweep.py"))
     or "slices" in file
 }
 PAGES = {
