@@ -60,7 +60,7 @@ def both_ways(package, old: pd.Series, new: pd.Series, kind: str) -> list[dict]:
 
 few = st.integers(-3, 3).map(float)
 any_number = st.floats(width=64) | few | st.sampled_from([np.nan, np.inf, -np.inf, -0.0, 2.0**53 + 2, 5e-324])
-dates = st.none() | st.datetimes(min_value=pd.Timestamp(1700, 1, 1), max_value=pd.Timestamp(2250, 1, 1))
+dates = st.none() | st.datetimes()
 CELLS = {
     "number": any_number,
     "date": dates,

@@ -18,7 +18,8 @@ COLUMNS = {
     "truth values": ([1.0, 0.0, 1.0, np.nan], "number"),
     "nothing": ([np.nan] * 4, "number"),
     "no date": ([pd.NaT] * 4, "date"),
-    "old and late dates": (pd.to_datetime(["1700-01-01", "2250-12-31", None, "2024-02-29"]), "date"),
+    "old and late dates": (pd.to_datetime(["0001-01-01", "9999-12-31", None, "2024-02-29"], format="ISO8601"), "date"),
+    "dates in nanoseconds": (pd.date_range("2024-01-01", periods=4, unit="ns"), "date"),
     "no category": ([None] * 4, "category"),
     "odd categories": (["", '{"name":', "</script>", "\n\u2028"], "category"),
     "text": (["a word", None, "", "two words"], "text"),
@@ -30,7 +31,10 @@ COLUMNS = {
 def test_any_column_is_written_and_read_back(params, name, rows):
     cells, kind = COLUMNS[name]
     train = pd.DataFrame({"x": cells, "y": [3, 1, 2, 1]}).head(rows)
-    columns = [schema.Column(name="x", role="feature", kind=kind), schema.Column(name="y", role="target", kind="number")]
+    columns = [
+        schema.Column(name="x", role="feature", kind=kind),
+        schema.Column(name="y", role="target", kind="number"),
+    ]
     found = schema.Schema(
         task="classification", target="y", classes=[1, 2, 3], split="random", by=None,
         train_rows=rows, test_rows=0, columns=columns,

@@ -29,7 +29,7 @@ class Cleaned(NamedTuple):
     table: pd.DataFrame
     target: str
     task: str
-    note: str | None  # how the target was read
+    read: kinds.Settled  # the target
     rows: int  # as read
     duplicates: int
 
@@ -184,7 +184,8 @@ def clean(table: pd.DataFrame, data: Data, duplicates: str) -> Cleaned:
     """
     try:
         target = target_column(list(table), data.target)
-        table[target], note = _target_values(table[target])
+        read = _target_values(table[target])
+        table[target] = read.values
         values = Counter(table[target].dropna().astype(str).value_counts().to_dict())
         task = _task(target, table[target], values) if data.task == "auto" else data.task
         check_target(target, values)
@@ -199,18 +200,18 @@ def clean(table: pd.DataFrame, data: Data, duplicates: str) -> Cleaned:
     dropped = rows - len(table)
     table = table[table[target].notna()].reset_index(drop=True)
     table[target] = _quantities(table[target]) if task == "regression" else _classes(table[target])
-    return Cleaned(table, target, task, note, rows, dropped)
+    return Cleaned(table, target, task, read, rows, dropped)
 
 
-def _target_values(target: pd.Series) -> tuple[pd.Series, str | None]:
-    """Numbers, durations in seconds, no infinities; and how it was read."""
+def _target_values(target: pd.Series) -> kinds.Settled:
+    """Numbers, durations in seconds, no infinities; or else as they are."""
     read = None
     if pd.api.types.is_timedelta64_dtype(target):
         read = kinds.settle(target)
     elif pd.api.types.is_string_dtype(target):
         read = kinds.numbers(target) or kinds.durations(target)
-    values, note = (read.values, read.note) if read else (target, None)
-    return values.replace([np.inf, -np.inf], np.nan), note
+    read = read or kinds.Settled(target, "number", style="plain")
+    return read._replace(values=read.values.replace([np.inf, -np.inf], np.nan))
 
 
 def _task(name: str, target: pd.Series, values: Counter[str]) -> str:
@@ -256,7 +257,8 @@ def typed(cleaned: Cleaned, types: dict[str, str]) -> dict[str, kinds.Settled]:
     table, target = cleaned.table, cleaned.target
     settled = {name: kinds.settle(table[name], types.get(name)) for name in table if name != target}
     kind = "number" if pd.api.types.is_numeric_dtype(table[target]) else "category"
-    settled[target] = kinds.Settled(table[target], kind, cleaned.note)
+    words = kinds.Settled(table[target], "category", cleaned.read.note)
+    settled[target] = words if kind == "category" else cleaned.read._replace(values=table[target], kind="number")
     return {name: settled[name] for name in table}
 
 

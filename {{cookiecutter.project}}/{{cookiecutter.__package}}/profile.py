@@ -72,7 +72,7 @@ def measured(column: pd.Series, kind: str) -> pd.Series:
     if kind == "category":
         return column.astype(object).where(column.notna(), None).map(_word, na_action="ignore")
     if kind == "date":
-        return (pd.to_datetime(column) - pd.Timestamp(0)).dt.total_seconds()
+        return (column.astype("datetime64[us]") - pd.Timestamp(0).as_unit("us")).dt.total_seconds()
     numbers = column.str.len() if kind == "text" else column
     numbers = numbers.astype(np.float64)
     return numbers.where(numbers.abs() < np.finfo(np.float32).max)

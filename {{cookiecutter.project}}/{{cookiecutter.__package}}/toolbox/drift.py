@@ -2,12 +2,12 @@
 
 import json
 import sys
+import time
 from argparse import Namespace
-from collections.abc import Iterator
+from collections import Counter
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import pandas as pd
 from pydantic import ValidationError
 from scipy.stats import false_discovery_control
 
@@ -23,16 +23,20 @@ from .stability import Rows
 
 SIGNIFICANT = 0.05
 SHOWN = 30  # columns in the table
+ROWS = 100_000  # of a file in memory at a time
+SECONDS = 2  # between two lines of progress
 
 
 class New(NamedTuple):
-    """The new data: their rows by column of the reference that they have too, columns that it has not, other kinds."""
+    """The new data: the rows of each column of the reference, columns that it has not, those that are of another kind now,
+    and cells that are not written as in training."""
 
     of: str
     rows: int
     seen: dict[str, Rows]
     added: list[str]
     kinds: dict[str, str]
+    unreadable: Counter[str]
 
 
 def run(arguments: Namespace) -> None:
@@ -83,6 +87,7 @@ def collect(file: str | None, against: str | None, threshold: float, ignored: li
         "lost": lost,
         "added": [name for name in new.added if name not in ignored],
         "kinds": new.kinds,
+        "unreadable": dict(new.unreadable),
         "without_target": lost != absent,
         "columns": compared,
     }
@@ -98,7 +103,8 @@ def load(which: str | None) -> tuple[Profile, Schema]:
         try:
             return tuple(kind.model_validate_json((folder / path).read_text("utf-8")) for path, kind in paths.items())
         except FileNotFoundError as error:
-            raise UserError(f"{Path(error.filename).as_posix()} is not there; run: dvc repro prepare") from error
+            path = Path(error.filename).as_posix()
+            raise UserError(f"{path} is not there; run: dvc pull, or dvc repro prepare") from error
         except ValidationError as error:
             where = which or "the workspace"
             raise UserError(
@@ -112,32 +118,32 @@ def of_workspace(columns: dict[str, Column]) -> New:
     both = [name for name in columns if name in found]
     changed = {name: found[name].kind for name in both if found[name].kind != columns[name].kind}
     seen = {name: stability.spread(columns[name], found[name]) for name in both if name not in changed}
-    return New("the workspace", now.rows, seen, [name for name in found if name not in columns], changed)
+    return New("the workspace", now.rows, seen, [name for name in found if name not in columns], changed, Counter())
 
 
 def of_file(path: str, found: Schema, columns: dict[str, Column]) -> New:
-    """Count the rows of a file, chunk by chunk."""
-    rows, seen, added = 0, {}, []
-    for chunk in chunks(path, found):
-        counted = {name: counted_in(chunk, column) for name, column in columns.items() if name in chunk}
-        seen = {name: seen[name] + one for name, one in counted.items()} if seen else counted
-        rows += len(chunk)
-        added = [name for name in chunk if name not in [column.name for column in found.columns]]
-    return New(path, rows, seen, added, {})
-
-
-def counted_in(chunk: pd.DataFrame, column: Column) -> Rows:
-    """Rows without the target are no training rows."""
-    cells = chunk[column.name]
-    return stability.count(column, cells.dropna() if column.role == "target" else cells)
-
-
-def chunks(path: str, found: Schema) -> Iterator[pd.DataFrame]:
+    """Count the rows of a file, chunk by chunk, with its cells read as those of training were."""
     if not Path(path).is_file():
         raise UserError(f"{path}: there is no such file; to compare with a revision: drift --against {path}")
-    wanted = {column.name: column.kind for column in found.columns if column.role != "dropped"}
-    raw, _ = dataset.read(path, wanted)
-    yield pd.DataFrame({name: kinds.settle(raw[name], wanted.get(name)).values for name in raw})
+    chunks = dataset.read_chunks(path, ROWS)
+    here = {name: column for name, column in columns.items() if name in chunks.names}
+    rows, seen, unreadable, said = 0, {}, Counter(), time.monotonic()
+    for part in chunks.tables:
+        table = dataset.to_frame(part.select(list(here)))
+        for name, column in here.items():
+            values, strays = kinds.read_as(table[name], found.column(name))
+            unreadable[name] += len(strays)
+            # A row without the target is none to learn from.
+            counted = stability.count(column, values.dropna() if column.role == "target" else values)
+            seen[name] = seen[name] + counted if name in seen else counted
+        rows += part.num_rows
+        if time.monotonic() > said + SECONDS:
+            said = time.monotonic()
+            print(f"{rows} rows", file=sys.stderr)
+    if not rows:
+        raise UserError(f"{path}: has no rows to compare")
+    known_names = {column.name for column in found.columns}
+    return New(path, rows, seen, [name for name in chunks.names if name not in known_names], {}, +unreadable)
 
 
 def judged(compared: list[dict[str, Any]], threshold: float) -> list[dict[str, Any]]:
@@ -195,6 +201,8 @@ def told(facts: dict[str, Any]) -> list[str]:
 
 def remarks(facts: dict[str, Any]) -> list[str]:
     lines = [f"{name!r} holds {PLURAL[kind]} now" for name, kind in facts["kinds"].items()]
+    for name, cells in facts["unreadable"].items():
+        lines.append(f"{name!r} is not written as in training in {cells} rows: they count as missing")
     levels = [one["level"] for one in facts["columns"]]
     if facts["lost"]:
         lines.append(f"lost columns: {listed(facts['lost'])}")

@@ -156,7 +156,7 @@ def _range(column: Column, start: int, end: int) -> str:
 
 
 def _shown(value: float, kind: str) -> str:
-    return f"{pd.Timestamp(value, unit='s'):%Y-%m-%d}" if kind == "date" else f"{value:.6g}"
+    return str(np.datetime64(int(value), "s").astype("datetime64[D]")) if kind == "date" else f"{value:.6g}"
 
 
 def _bins_of_categories(column: Column, cells: np.ndarray, whole: bool) -> tuple[list[str], np.ndarray]:
