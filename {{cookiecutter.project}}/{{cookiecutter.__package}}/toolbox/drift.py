@@ -142,6 +142,7 @@ def of_file(path: str, found: Schema, columns: dict[str, Column]) -> New:
             print(f"{rows} rows", file=sys.stderr)
     if not rows:
         raise UserError(f"{path}: has no rows to compare")
+    seen = {name: counted for name, counted in seen.items() if counted.rows}  # not a target without any value
     known_names = {column.name for column in found.columns}
     return New(path, rows, seen, [name for name in chunks.names if name not in known_names], {}, +unreadable)
 
@@ -149,18 +150,18 @@ def of_file(path: str, found: Schema, columns: dict[str, Column]) -> New:
 def judged(compared: list[dict[str, Any]], threshold: float) -> list[dict[str, Any]]:
     """The columns with p_adjusted and level.
 
-    p is adjusted for the number of columns (Benjamini and Hochberg, 1995). A column has drifted where its index reaches the
-    threshold and p_adjusted is below SIGNIFICANT: in few rows the index is large by chance, in many any p is small.
+    p is adjusted for the number of columns, dates left out (Benjamini and Hochberg, 1995). A column has drifted where its
+    index reaches the threshold and p_adjusted is below SIGNIFICANT: in few rows the index is large by chance, in many any p
+    is small.
     """
-    adjusted = false_discovery_control([one["p"] for one in compared]) if compared else []
-    return [
-        {**one, "p_adjusted": float(p), "level": level(one["kind"], one["psi"], p, threshold)}
-        for one, p in zip(compared, adjusted, strict=True)
-    ]
+    tested = [one["p"] for one in compared if one["kind"] != "date"]
+    adjusted = iter(false_discovery_control(tested) if tested else [])
+    found = [{**one, "p_adjusted": None if one["kind"] == "date" else float(next(adjusted))} for one in compared]
+    return [{**one, "level": level(one["psi"], one["p_adjusted"], threshold)} for one in found]
 
 
-def level(kind: str, psi: float, p: float, threshold: float) -> str:
-    if kind == "date":
+def level(psi: float, p: float | None, threshold: float) -> str:
+    if p is None:
         return "not judged"
     if psi < threshold / 2:
         return "stable"
@@ -184,7 +185,7 @@ def told(facts: dict[str, Any]) -> list[str]:
             "kind": [one["kind"] for one in shown],
             "PSI": [f"{one['psi']:.3f}" for one in shown],
             "test": [f"{one['test']} {one['statistic']:.3g}" for one in shown],
-            "p": [f"{one['p_adjusted']:.2g}" for one in shown],
+            "p": ["" if one["p_adjusted"] is None else f"{one['p_adjusted']:.2g}" for one in shown],
             "level": [one["level"] for one in shown],
         }
         lines += [table(cells), ""]

@@ -25,6 +25,10 @@ class Rows(NamedTuple):
     unseen: Counter[str]
     whole: bool = True
 
+    @property
+    def rows(self) -> float:
+        return self.cells.sum() + self.missing
+
     def __add__(self, other: "Rows") -> "Rows":
         unseen = Counter(dict((self.unseen + other.unseen).most_common(CATEGORIES)))
         return Rows(self.cells + other.cells, self.missing + other.missing, unseen, self.whole)
