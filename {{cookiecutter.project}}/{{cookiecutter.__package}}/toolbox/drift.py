@@ -1,6 +1,7 @@
 """drift: whether the data moved, from one revision to another, or from the training rows to a new file."""
 
 import json
+import shlex
 import sys
 import time
 from argparse import Namespace
@@ -11,7 +12,7 @@ from typing import Any, NamedTuple
 from pydantic import ValidationError
 from scipy.stats import false_discovery_control
 
-from .. import dataset, kinds, profile, schema
+from .. import dataset, kinds, params, profile, schema
 from ..changes import PLURAL
 from ..errors import UserError
 from ..profile import Column, Profile
@@ -43,6 +44,7 @@ def run(arguments: Namespace) -> None:
     """Print what moved, and draw it. Exits with 2 where something drifted; raises UserError for what cannot be compared."""
     if arguments.plot and not arguments.plot.endswith(".html"):
         raise UserError(f"--plot {arguments.plot}: is no .html file")
+    params.load()  # or else this is no project
     facts = collect(arguments.file, arguments.against, arguments.threshold, arguments.ignore)
     if arguments.plot:
         from . import drift_plot  # Altair is slow to load
@@ -65,6 +67,8 @@ def collect(file: str | None, against: str | None, threshold: float, ignored: li
         raise UserError(f"--ignore {wrong[0]}: is no column that is compared; {known(wrong[0], list(columns))}")
     columns = {name: column for name, column in columns.items() if name not in ignored}
     new = of_file(file, found, columns) if file else of_workspace(columns)
+    if not new.seen:
+        raise UserError(f"{new.of}: has none of the columns to compare, which are {listed(list(columns))}")
     compared = [
         {
             "name": name,
@@ -98,18 +102,23 @@ def load(which: str | None) -> tuple[Profile, Schema]:
 
     Raises UserError where there are none, or those of another version of this code.
     """
-    paths = {profile.PATH: Profile, schema.PATH: Schema}
-    with models.files(models.resolve(which), paths) as folder:
-        try:
-            return tuple(kind.model_validate_json((folder / path).read_text("utf-8")) for path, kind in paths.items())
-        except FileNotFoundError as error:
-            path = Path(error.filename).as_posix()
-            raise UserError(f"{path} is not there; run: dvc pull, or dvc repro prepare") from error
-        except ValidationError as error:
-            where = which or "the workspace"
-            raise UserError(
-                f"the profile of {where} is damaged, or of other code; run there: dvc repro prepare"
-            ) from error
+    rev, paths = models.resolve(which), (profile.PATH, schema.PATH)
+    try:
+        with models.files(rev, paths) as folder:
+            described, found = ((folder / path).read_bytes() for path in paths)
+    except FileNotFoundError as error:
+        raise UserError(
+            f"{Path(error.filename).as_posix()} is not there; run: dvc pull, or dvc repro prepare"
+        ) from error
+    except UserError as error:
+        table = Path(params.load().data.path)
+        how = f"dvc get . {shlex.quote(str(table))} --rev {which} -o old{table.suffix}, then drift old{table.suffix}"
+        raise UserError(f"{error}; or compare the table of then with the rows of now: {how}") from error
+    try:
+        return Profile.model_validate_json(described), Schema.model_validate_json(found)
+    except ValidationError as error:
+        where = which or "the workspace"
+        raise UserError(f"the profile of {where} is damaged, or of other code; run there: dvc repro prepare") from error
 
 
 def of_workspace(columns: dict[str, Column]) -> New:
@@ -155,7 +164,7 @@ def judged(compared: list[dict[str, Any]], threshold: float) -> list[dict[str, A
     is small.
     """
     tested = [one["p"] for one in compared if one["kind"] != "date"]
-    adjusted = iter(false_discovery_control(tested) if tested else [])
+    adjusted = iter(false_discovery_control(tested) if tested else ())
     found = [{**one, "p_adjusted": None if one["kind"] == "date" else float(next(adjusted))} for one in compared]
     return [{**one, "level": level(one["psi"], one["p_adjusted"], threshold)} for one in found]
 
@@ -179,16 +188,15 @@ def told(facts: dict[str, Any]) -> list[str]:
     """The facts as a table, and lines on what it has not."""
     lines = [title(facts), ""]
     shown = facts["columns"][:SHOWN]
-    if shown:
-        cells = {
-            "column": [one["name"] + (" (target)" if one["role"] == "target" else "") for one in shown],
-            "kind": [one["kind"] for one in shown],
-            "PSI": [f"{one['psi']:.3f}" for one in shown],
-            "test": [f"{one['test']} {one['statistic']:.3g}" for one in shown],
-            "p": ["" if one["p_adjusted"] is None else f"{one['p_adjusted']:.2g}" for one in shown],
-            "level": [one["level"] for one in shown],
-        }
-        lines += [table(cells), ""]
+    cells = {
+        "column": [one["name"] + (" (target)" if one["role"] == "target" else "") for one in shown],
+        "kind": [one["kind"] for one in shown],
+        "PSI": [f"{one['psi']:.3f}" for one in shown],
+        "test": [f"{one['test']} {one['statistic']:.3g}" for one in shown],
+        "p": ["" if one["p_adjusted"] is None else f"{one['p_adjusted']:.2g}" for one in shown],
+        "level": [one["level"] for one in shown],
+    }
+    lines += [table(cells), ""]
     if more := len(facts["columns"]) - len(shown):
         lines.append(f"{more} more columns, with less: --json has all")
     for one in facts["columns"]:
