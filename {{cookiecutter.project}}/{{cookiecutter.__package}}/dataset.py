@@ -210,7 +210,8 @@ def _target_values(target: pd.Series) -> kinds.Settled:
         read = kinds.settle(target)
     elif pd.api.types.is_string_dtype(target):
         read = kinds.numbers(target) or kinds.durations(target)
-    read = read or kinds.Settled(target, "number", style="plain")
+    truth = all(isinstance(value, bool) for value in target.dropna())
+    read = read or kinds.Settled(target, "number", style="boolean" if truth else "plain")
     return read._replace(values=read.values.replace([np.inf, -np.inf], np.nan))
 
 
@@ -257,8 +258,8 @@ def typed(cleaned: Cleaned, types: dict[str, str]) -> dict[str, kinds.Settled]:
     table, target = cleaned.table, cleaned.target
     settled = {name: kinds.settle(table[name], types.get(name)) for name in table if name != target}
     kind = "number" if pd.api.types.is_numeric_dtype(table[target]) else "category"
-    words = kinds.Settled(table[target], "category", cleaned.read.note)
-    settled[target] = words if kind == "category" else cleaned.read._replace(values=table[target], kind="number")
+    read = cleaned.read._replace(values=table[target], kind=kind)
+    settled[target] = read._replace(style=None) if kind == "category" and read.style == "plain" else read
     return {name: settled[name] for name in table}
 
 

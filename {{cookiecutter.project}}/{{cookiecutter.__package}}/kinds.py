@@ -214,7 +214,8 @@ def read_as(column: pd.Series, known: Column) -> tuple[pd.Series, pd.Series]:
     """
     nothing = pd.Series([], dtype=object)
     if known.kind in ("category", "text"):
-        return _words(column), nothing
+        words = _words(column)  # classes that are truth values are called as Python calls them
+        return words.replace({text: str(TRUTH[text] == "1") for text in TRUTH}) if known.style else words, nothing
     if typed := _typed(column, known):
         return typed.values, nothing
     words = _words(column).mask(lambda words: words.isin(known.marks))
