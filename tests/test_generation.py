@@ -74,6 +74,7 @@ FILES = [
     "penguins/toolbox/experiments.py",
     "penguins/toolbox/facts.py",
     "penguins/toolbox/metadata.py",
+    "penguins/toolbox/models.py",
     "penguins/toolbox/noise.py",
     "penguins/toolbox/objective.py",
     "penguins/toolbox/report.html",
