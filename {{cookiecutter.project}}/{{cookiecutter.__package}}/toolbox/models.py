@@ -79,7 +79,9 @@ def files(rev: str | None, paths: Iterable[str | Path]) -> Iterator[Path]:
             target.parent.mkdir(parents=True, exist_ok=True)
             try:
                 if not _made(repo.dvcfs.info(path.as_posix())):
-                    raise UserError(f"{path}: was not made in {rev[:7]}: no dvc.lock there has it; dvc repro, and commit it")
+                    raise UserError(
+                        f"{path}: was not made in {rev[:7]}: no dvc.lock there has it; dvc repro, and commit it"
+                    )
             except FileNotFoundError as error:
                 raise UserError(f"{path}: is not in {rev[:7]}") from error
             try:
