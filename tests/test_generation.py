@@ -70,6 +70,7 @@ FILES = [
     "penguins/toolbox/__init__.py",
     "penguins/toolbox/best.py",
     "penguins/toolbox/charts.py",
+    "penguins/toolbox/checks.py",
     "penguins/toolbox/compare.py",
     "penguins/toolbox/experiments.py",
     "penguins/toolbox/facts.py",
@@ -77,6 +78,7 @@ FILES = [
     "penguins/toolbox/models.py",
     "penguins/toolbox/noise.py",
     "penguins/toolbox/objective.py",
+    "penguins/toolbox/predict.py",
     "penguins/toolbox/report.html",
     "penguins/toolbox/report.md",
     "penguins/toolbox/report.py",
@@ -89,6 +91,7 @@ FILES = [
     "sweep.yaml",
     "tests/conftest.py",
     "tests/test_pipeline.py",
+    "tests/test_predict.py",
     "tests/test_sweep.py",
     "tests/test_table.py",
 ]
@@ -96,7 +99,7 @@ TOOLBOX = {
     file
     for file in FILES
     if "/toolbox/" in file
-    or file.endswith(("__main__.py", "parallel.json", "sweep.yaml", "test_sweep.py"))
+    or file.endswith(("__main__.py", "parallel.json", "sweep.yaml", "test_predict.py", "test_sweep.py"))
     or "slices" in file
 }
 PAGES = {
