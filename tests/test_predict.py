@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 import pytest
 import yaml
 from conftest import BakedProject, run
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from test_project import QUICK
 
@@ -238,7 +238,7 @@ TYPED = {
     pa.list_(pa.int64()): st.lists(st.integers(0, 9), max_size=2),
     pa.null(): st.none(),
 }
-no_limits = settings(deadline=None, max_examples=60, suppress_health_check=list(HealthCheck))
+no_limits = settings(deadline=None, max_examples=40, phases=[Phase.generate], suppress_health_check=list(HealthCheck))
 
 
 @given(st.lists(st.lists(cells, min_size=len(NAMES), max_size=len(NAMES)), max_size=4), st.sampled_from([2, 100_000]))
