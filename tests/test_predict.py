@@ -18,13 +18,16 @@ import yaml
 from conftest import BakedProject, run
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
+from test_compare import MANY
 from test_project import QUICK
 
 RAW = "data/raw/penguins.csv"
 
 
-def predict(project: BakedProject, *arguments: str, code: int = 0) -> str:
-    return project.run(sys.executable, "-m", "penguins", "predict", *arguments, code=code)
+def predict(project: BakedProject, *given: tuple[str, ...]) -> list[str]:
+    """What each command prints, its one line for a mistake included; warnings stand before all of it."""
+    words = json.dumps([("predict", *words) for words in given])
+    return json.loads(project.run(sys.executable, "-c", MANY, words).splitlines()[-1])
 
 
 # --- With DVC and Git -------------------------------------------------------------------------------------------------
@@ -38,10 +41,10 @@ def shared(finished, tmp_path_factory):
     project = BakedProject(folder / "penguins", "")
     project.run("git", "tag", "-a", "-m", "first", "penguins@v1.0.0")
     project.run("git", "tag", "-a", "-m", "to production", "penguins#prod#1")
+    project.dvc("push", "-q")
     changes = ("-S", "train.model=logistic_regression", "-S", "evaluate.confidence_threshold=0.95", *QUICK)
     project.dvc("exp", "run", "-q", "-n", "linear", *changes)
     project.commit("Linear")
-    project.dvc("push", "-q", "--all-commits")
     run("git", "clone", "-q", str(project.path), "clone", cwd=folder)
     return SimpleNamespace(project=project, clone=BakedProject(folder / "clone", ""), input=finished.path / RAW)
 
@@ -58,26 +61,28 @@ def state(project: BakedProject) -> set[str]:
 def test_a_clone_that_never_trained_predicts_by_the_registry(shared, finished, tmp_path):
     before = state(shared.clone)
     assert "models/model.skops" not in before
-    expected = predict(finished, RAW, "-o", str(tmp_path / "a.csv"))
-    for name in ("penguins@prod", "penguins@v1.0.0", "penguins#prod", "HEAD~1"):
-        output = predict(shared.clone, str(shared.input), "-o", str(tmp_path / "b.csv"), "--model", name)
-        assert output.replace("b.csv", "a.csv") == expected
-        assert (tmp_path / "b.csv").read_bytes() == (tmp_path / "a.csv").read_bytes()
+    names = ("penguins@prod", "penguins@v1.0.0", "penguins#prod", "HEAD~1")
+    (expected,) = predict(finished, (RAW, "-o", str(tmp_path / "expected.csv")))
+    files = [str(tmp_path / f"{number}.csv") for number in range(len(names))]
+    words = [(str(shared.input), "-o", file, "--model", name) for file, name in zip(files, names, strict=True)]
+    for file, output in zip(files, predict(shared.clone, *words), strict=True):
+        assert output.replace(file, str(tmp_path / "expected.csv")) == expected
+        assert Path(file).read_bytes() == (tmp_path / "expected.csv").read_bytes()
     assert state(shared.clone) == before
 
 
 @pytest.mark.slow
 def test_the_model_of_an_experiment_and_a_revision_has_the_threshold_of_its_own_params(shared, tmp_path):
-    project, files = shared.project, [tmp_path / "a.parquet", tmp_path / "b.parquet"]
-    for name, file in zip(("linear", "main"), files, strict=True):
-        output = predict(project, RAW, "-o", str(file), "--model", name)
-        assert "unsure (below 0.95)" in output
-    assert pd.read_parquet(files[0]).equals(pd.read_parquet(files[1]))
-    here = json.loads(predict(project, RAW, "-o", str(files[0]), "--json"))
-    there = json.loads(predict(project, RAW, "-o", str(files[1]), "--json", "--model", "HEAD~1"))
-    assert here["commit"] is None
-    assert there["commit"] == project.run("git", "rev-parse", "HEAD~1").strip()
-    assert not pd.read_parquet(files[0]).equals(pd.read_parquet(files[1]))
+    files = [str(tmp_path / f"{number}.parquet") for number in range(4)]
+    models = (("--model", "linear"), ("--model", "main"), ("--json",), ("--json", "--model", "HEAD~1"))
+    printed = predict(shared.project, *[(RAW, "-o", file, *which) for file, which in zip(files, models, strict=True)])
+    found = [pd.read_parquet(file) for file in files]
+    assert all("unsure (below 0.95)" in output for output in printed[:2])
+    assert json.loads(printed[2])["commit"] is None
+    assert json.loads(printed[3])["commit"] == shared.project.run("git", "rev-parse", "HEAD~1").strip()
+    assert found[0].equals(found[1])
+    assert found[0].equals(found[2])
+    assert not found[0].equals(found[3])
 
 
 @pytest.mark.slow
@@ -91,27 +96,28 @@ def test_a_model_that_cannot_be_had_gives_one_line(shared, tmp_path):
         "penguins@v2.0.0": "penguins@v2.0.0: is not in the registry; it has v1.0.0 (no stage)",
         "pinguins@prod": "pinguins@prod: the registry has no version of that name; are its tags here? git fetch --tags",
         "nope": "there is no revision or experiment 'nope'; dvc exp list -A and git log have their names",
-        "HEAD~2": "data/prepared/schema.json: was not made in",
-        None: "data/prepared/schema.json is missing or damaged; run: dvc repro prepare",
+        "HEAD~2": "models/model.skops: was not made in",
     }
-    for name, message in cases.items():
-        words = ("--model", name) if name else ()
-        (line,) = predict(clone, str(shared.input), *words, code=1).splitlines()
+    words = [(str(shared.input), "--model", name) for name in cases]
+    for line, message in zip(predict(clone, *words, (str(shared.input),)), [*cases.values(), HERE], strict=True):
         assert line.startswith(f"error: {message}")
+        assert line.count("\n") == 1
     shutil.rmtree(folder / "penguins-remote")
     shutil.rmtree(clone.path / ".dvc" / "cache", ignore_errors=True)
-    (line,) = predict(clone, str(shared.input), "--model", "penguins@v1.0.0", code=1).splitlines()
+    (line,) = predict(clone, (str(shared.input), "--model", "penguins@v1.0.0"))
     assert "is neither in the cache nor in the remote; where it was made, run: dvc push" in line
 
 
-@pytest.mark.slow
+HERE = "data/prepared/schema.json is missing or damaged; run: dvc repro prepare"
+
+
 def test_a_project_within_a_repository_has_its_folder_in_the_registry(bake, tmp_path):
     run("git", "init", "-q", "-b", "main", cwd=tmp_path)
     project = bake()
-    project.dvc("repro", "-q")
-    project.commit("First results")
+    project.commit("Add penguins")
     project.run("git", "tag", "-a", "-m", "first", "penguins=penguins@v1.0.0")
-    assert "344 rows" in predict(project, RAW, "-o", "p.csv", "--model", "penguins@v1.0.0")
+    resolve = "from penguins.toolbox.models import resolve; print(resolve('penguins@v1.0.0'))"
+    assert project.run(sys.executable, "-c", resolve) == project.run("git", "rev-parse", "HEAD")
 
 
 # --- The README -------------------------------------------------------------------------------------------------------
