@@ -91,8 +91,8 @@ def files(rev: str | None, paths: Iterable[str | Path]) -> Iterator[Path]:
                 repo.dvcfs.get_file(path.as_posix(), str(target), cache=True)
             except (OSError, DvcException) as error:
                 raise UserError(
-                    f"{path}: of {rev[:7]} is neither in the cache nor in the remote; where it was made, run: dvc push, "
-                    "or for an experiment: dvc exp push"
+                    f"{path}: of {rev[:7]} is neither in the cache nor in the remote; where it was made, run: dvc push "
+                    "(an experiment is applied first: dvc exp apply)"
                 ) from error
         yield Path(folder)
 
