@@ -71,6 +71,7 @@ FILES = [
     "penguins/toolbox/__init__.py",
     "penguins/toolbox/best.py",
     "penguins/toolbox/charts.py",
+    "penguins/toolbox/checks.py",
     "penguins/toolbox/compare.py",
     "penguins/toolbox/drift.py",
     "penguins/toolbox/drift_plot.py",
@@ -80,6 +81,7 @@ FILES = [
     "penguins/toolbox/models.py",
     "penguins/toolbox/noise.py",
     "penguins/toolbox/objective.py",
+    "penguins/toolbox/predict.py",
     "penguins/toolbox/report.html",
     "penguins/toolbox/report.md",
     "penguins/toolbox/report.py",
@@ -94,6 +96,7 @@ FILES = [
     "tests/conftest.py",
     "tests/test_drift.py",
     "tests/test_pipeline.py",
+    "tests/test_predict.py",
     "tests/test_profile.py",
     "tests/test_sweep.py",
     "tests/test_table.py",
@@ -102,7 +105,9 @@ TOOLBOX = {
     file
     for file in FILES
     if "/toolbox/" in file
-    or file.endswith(("__main__.py", "parallel.json", "sweep.yaml", "test_drift.py", "test_sweep.py"))
+    or file.endswith(
+        ("__main__.py", "parallel.json", "sweep.yaml", "test_drift.py", "test_predict.py", "test_sweep.py")
+    )
     or "slices" in file
 }
 PAGES = {

@@ -83,7 +83,8 @@ def read_chunks(path: str | Path, rows: int) -> Chunks:
 
 
 def _parquet_chunks(path: str | Path, rows: int) -> Iterator[pa.Table]:
-    with _readable(path), pq.ParquetFile(path, pre_buffer=False) as file:
+    # Buffered: a group of rows may be as large as the file.
+    with _readable(path), pq.ParquetFile(path, pre_buffer=False, buffer_size=tablefile.CHUNK) as file:
         for batch in file.iter_batches(rows):
             yield _named(pa.Table.from_batches([batch]))
 

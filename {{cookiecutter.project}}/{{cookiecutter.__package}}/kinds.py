@@ -230,6 +230,8 @@ def _typed(column: pd.Series, known: Column) -> Settled | None:
         return Settled(column, "date") if pd.api.types.is_datetime64_any_dtype(column) else None
     if known.style == "duration":
         return _infer(column) if pd.api.types.is_timedelta64_dtype(column) else None
+    if column.isna().all():  # of any type
+        return Settled(pd.Series(np.nan, column.index), "number")
     return _finite(column) if _is_number(column) and not known.unit else None
 
 

@@ -3,6 +3,7 @@
 import io
 import json
 import zipfile
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -201,12 +202,24 @@ def load(path: str | Path = PATH) -> Pipeline:
     """Read a pipeline. Raises UserError for a missing or damaged file, or one with a type that is not allowed."""
     if not Path(path).is_file():
         raise UserError(f"{path}: there is no such model; run dvc repro, or fetch it with dvc pull")
+    _check_zip(path)
     try:
         if forbidden := sorted(set(skops.io.get_untrusted_types(file=path)) - set(ALLOWED)):
             raise UserError(f"{path}: refused: it holds {', '.join(forbidden)}; see ALLOWED in {Path(__file__).name}")
         return skops.io.load(path, trusted=ALLOWED)
-    except (zipfile.BadZipFile, KeyError, json.JSONDecodeError) as error:
-        raise UserError(f"{path}: is damaged; run dvc repro, or fetch it with dvc checkout --force") from error
+    except (AttributeError, LookupError, TypeError, ValueError) as error:
+        versions = "was it saved by another version of scikit-learn or skops (models/environment.json)?"
+        raise UserError(f"{path}: cannot be loaded ({error}); {versions}") from error
+
+
+def _check_zip(path: str | Path) -> None:
+    try:
+        with zipfile.ZipFile(path) as file:
+            whole = file.testzip() is None
+    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, OSError, RuntimeError, ValueError):
+        whole = False
+    if not whole:
+        raise UserError(f"{path}: is damaged; run dvc repro, or fetch it with dvc checkout --force")
 
 
 def _normalised(file: bytes) -> bytes:

@@ -69,9 +69,10 @@ class Checks:
         for column in self.columns:
             strays = self.cells[UNREADABLE][column.name]
             if strays > (self.rows - self.empty[column.name]) / 2:
-                wrong.append(f"{column.name!r} ({strays} of {self.rows} rows{self._such_as(UNREADABLE, column)})")
+                such_as = self._such_as(UNREADABLE, column)
+                wrong.append(f"{column.name!r} as {_read_as(column)} in {strays} of {self.rows} rows{such_as}")
         if wrong:
-            raise UserError(f"{self.source}: is not written as the data in training was: {'; '.join(wrong)}")
+            raise UserError(f"{self.source}: most cells of a column cannot be read: {'; '.join(wrong)}")
 
     def findings(self) -> list[dict[str, Any]]:
         """What to warn of: column, what is wrong, the number of cells, examples, and all of it in words."""
@@ -91,7 +92,7 @@ class Checks:
         if what == MISSING:
             return f"is missing {rows}, and was in none of training"
         if what == UNREADABLE:
-            return f"is not written as in training {rows}{such_as}; they count as missing"
+            return f"cannot be read as {_read_as(column)} {rows}{such_as}; they count as missing"
         if what == UNSEEN:
             return f"is a category that training did not have {rows}{such_as}"
         return f"is outside of its range in training, {column.low} to {column.high}, {rows}{such_as}"
@@ -99,3 +100,8 @@ class Checks:
     def _such_as(self, what: str, column: Column) -> str:
         examples = self.examples[what, column.name]
         return f", such as {', '.join(repr(value) if isinstance(value, str) else str(value) for value in examples)}"
+
+
+def _read_as(column: Column) -> str:
+    kinds = {"plain": "numbers", "1234.5": "numbers", "boolean": "truth values", "duration": "durations"}
+    return kinds.get(column.style, f"{column.kind}s like {column.style}") + (column.unit and f" with {column.unit!r}")

@@ -73,7 +73,10 @@ def files(rev: str | None, paths: Iterable[str | Path]) -> Iterator[Path]:
     if rev is None:
         yield Path()
         return
-    with tempfile.TemporaryDirectory() as folder, Repo(rev=rev) as repo:
+    # In the Git file system of a commit, ../penguins-remote would be beside the root: the remotes are those of the workspace.
+    with Repo() as here:
+        config = {name: here.config[name] for name in ("core", "remote")}
+    with tempfile.TemporaryDirectory() as folder, Repo(config=config) as repo, repo.switch(rev):
         for path in map(Path, paths):
             target = Path(folder, path)
             target.parent.mkdir(parents=True, exist_ok=True)
@@ -88,8 +91,8 @@ def files(rev: str | None, paths: Iterable[str | Path]) -> Iterator[Path]:
                 repo.dvcfs.get_file(path.as_posix(), str(target), cache=True)
             except (OSError, DvcException) as error:
                 raise UserError(
-                    f"{path}: of {rev[:7]} is neither in the cache nor in the remote; where it was made, run: dvc push, "
-                    "or for an experiment: dvc exp push"
+                    f"{path}: of {rev[:7]} is neither in the cache nor in the remote; where it was made, run: dvc push "
+                    "(an experiment is applied first: dvc exp apply)"
                 ) from error
         yield Path(folder)
 
