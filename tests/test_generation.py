@@ -57,6 +57,7 @@ FILES = [
     "penguins/metrics.py",
     "penguins/model.py",
     "penguins/params.py",
+    "penguins/profile.py",
     "penguins/raw/__init__.py",
     "penguins/raw/cells.py",
     "penguins/raw/tablefile.py",
@@ -71,7 +72,10 @@ FILES = [
     "penguins/toolbox/best.py",
     "penguins/toolbox/card.py",
     "penguins/toolbox/charts.py",
+    "penguins/toolbox/checks.py",
     "penguins/toolbox/compare.py",
+    "penguins/toolbox/drift.py",
+    "penguins/toolbox/drift_plot.py",
     "penguins/toolbox/experiments.py",
     "penguins/toolbox/facts.py",
     "penguins/toolbox/git.py",
@@ -79,6 +83,7 @@ FILES = [
     "penguins/toolbox/models.py",
     "penguins/toolbox/noise.py",
     "penguins/toolbox/objective.py",
+    "penguins/toolbox/predict.py",
     "penguins/toolbox/register.py",
     "penguins/toolbox/registry.py",
     "penguins/toolbox/report.html",
@@ -87,6 +92,7 @@ FILES = [
     "penguins/toolbox/reproduce.py",
     "penguins/toolbox/rollback.py",
     "penguins/toolbox/space.py",
+    "penguins/toolbox/stability.py",
     "penguins/toolbox/study.py",
     "penguins/toolbox/sweep.py",
     "penguins/toolbox/workers.py",
@@ -94,7 +100,10 @@ FILES = [
     "requirements.txt",
     "sweep.yaml",
     "tests/conftest.py",
+    "tests/test_drift.py",
     "tests/test_pipeline.py",
+    "tests/test_predict.py",
+    "tests/test_profile.py",
     "tests/test_sweep.py",
     "tests/test_table.py",
 ]
@@ -102,7 +111,9 @@ TOOLBOX = {
     file
     for file in FILES
     if "/toolbox/" in file
-    or file.endswith(("__main__.py", "parallel.json", "sweep.yaml", "test_sweep.py"))
+    or file.endswith(
+        ("__main__.py", "parallel.json", "sweep.yaml", "test_drift.py", "test_predict.py", "test_sweep.py")
+    )
     or "slices" in file
 }
 PAGES = {

@@ -156,8 +156,10 @@ def test_new_data_by_the_recipe_in_the_readme(project, tmp_path):
     more = table.head(60).assign(year=2010, species="Macaroni")
     pd.concat([table, more]).sample(frac=1, random_state=0).to_csv(project.path / "new.csv", index=False)
     commands = recipe(project, "New data")
-    assert len(commands) == 10
-    output = {command: project.run("sh", "-c", command) for command in commands}
+    assert len(commands) == 11
+    drifted = 2  # the exit code
+    output = {command: project.run("sh", "-c", command, code=drifted * (" drift " in command)) for command in commands}
+    assert "drifted" in output["python -m penguins drift --against main"].splitlines()[-1]
     assert "new categories of 'species' since the last run: 'Macaroni'\n" in output["dvc repro"]
     assert "cv_mean" in output["dvc metrics diff main"]
     after = sides(project)
@@ -210,7 +212,7 @@ def set_param(project: BakedProject, old: str, new: str) -> None:
 def test_no_output_that_dvc_caches_is_in_git(finished):
     outs = cached(finished)
     tracked = set(finished.run("git", "ls-files").split())
-    assert len(outs) == 9
+    assert len(outs) == 11
     assert not [name for name in tracked if name.startswith((*outs, "data/raw/penguins.csv")) and name[-4:] != ".dvc"]
     assert "results/evaluate/metrics.json" in tracked
 

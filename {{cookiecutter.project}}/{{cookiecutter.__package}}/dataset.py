@@ -3,6 +3,8 @@
 import re
 import warnings
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -27,7 +29,7 @@ class Cleaned(NamedTuple):
     table: pd.DataFrame
     target: str
     task: str
-    note: str | None  # how the target was read
+    read: kinds.Settled  # the target
     rows: int  # as read
     duplicates: int
 
@@ -45,43 +47,99 @@ def read(path: str, types: dict[str, str] | None = None) -> tuple[pd.DataFrame, 
         raise UserError(
             f"{path}: there is no such file; fetch it with dvc pull, or name another in params.yaml: data.path"
         )
-    try:
+    as_text = [name for name, kind in (types or {}).items() if kind != "number"]  # 01234 is not 1234
+    with _readable(path):
         form = tablefile.detect(path)
-        table = _read_parquet(path) if form.kind == "parquet" else _read_csv(path, form, types or {})
+        if form.kind == "parquet":
+            table = to_frame(_named(pq.ParquetFile(path, pre_buffer=False).read()))
+        else:
+            (table,) = _read_csv(path, form, dict.fromkeys(as_text, str), None)
+    if table.empty:
+        raise UserError(f"{path}: has a header and no rows; give it some")
+    return table, list(form.notes)
+
+
+class Chunks(NamedTuple):
+    """A file that is read as it is asked for: the names of its columns, notes as read() has them, and tables of its rows."""
+
+    names: list[str]
+    notes: list[str]
+    tables: Iterator[pa.Table]
+
+
+def read_chunks(path: str | Path, rows: int) -> Chunks:
+    """A CSV or Parquet file in tables of at most `rows` rows; the cells of a CSV are text, null for missing.
+
+    Raises UserError as read() does, also between two tables.
+    """
+    if not Path(path).is_file():
+        raise UserError(f"{path}: there is no such file")
+    with _readable(path):
+        form = tablefile.detect(path)
+        if form.kind == "parquet":
+            names = _named(pq.read_schema(path).empty_table()).column_names
+            return Chunks(names, [], _parquet_chunks(path, rows))
+        return Chunks(list(form.names), list(form.notes), _csv_chunks(path, form, rows))
+
+
+def _parquet_chunks(path: str | Path, rows: int) -> Iterator[pa.Table]:
+    # Buffered: a group of rows may be as large as the file.
+    with _readable(path), pq.ParquetFile(path, pre_buffer=False, buffer_size=tablefile.CHUNK) as file:
+        for batch in file.iter_batches(rows):
+            yield _named(pa.Table.from_batches([batch]))
+
+
+def _csv_chunks(path: str | Path, form: tablefile.Format, rows: int) -> Iterator[pa.Table]:
+    with _readable(path):
+        for frame in _read_csv(path, form, str, rows):
+            yield pa.Table.from_pandas(frame, preserve_index=False)
+
+
+@contextmanager
+def _readable(path: str | Path) -> Iterator[None]:
+    """Turn what may be wrong with a file into a UserError that names it."""
+    try:
+        yield
     except (TableError, pa.ArrowException, OSError, UnicodeError) as error:
         raise UserError(f"{path}: {error}") from error
     except pd.errors.ParserWarning as error:
         raise UserError(f"{path}: rows have more cells than the header has names; mend the header") from error
     except pd.errors.ParserError as error:
         raise UserError(f"{path}: a row does not fit the header: {str(error).split(': ')[-1].strip()}") from error
-    if table.empty:
-        raise UserError(f"{path}: has a header and no rows; give it some")
-    return table, list(form.notes)
 
 
-def _read_csv(path: str, form: tablefile.Format, types: dict[str, str]) -> pd.DataFrame:
+def _read_csv(
+    path: str | Path, form: tablefile.Format, dtype: type | dict[str, type], rows: int | None
+) -> Iterator[pd.DataFrame]:
+    """The table in parts of at most `rows` rows, or in one."""
     text, _ = tablefile.open_rows(path, form)
     with text, warnings.catch_warnings():
         warnings.simplefilter("error", pd.errors.ParserWarning)  # a row with too many cells would lose them
-        table = pd.read_csv(
+        parts = pd.read_csv(
             text,
             **form.dialect,
             names=form.names,
             header=None,
             index_col=False,
-            dtype=dict.fromkeys((name for name, kind in types.items() if kind != "number"), str),  # 01234 is not 1234
+            dtype=dtype,
             keep_default_na=False,
             na_values=sorted(MISSING),
             low_memory=False,
+            chunksize=rows,
         )
+        for part in [parts] if rows is None else parts:
+            yield _without_comments(part, form).apply(_tidy)
+
+
+def _without_comments(table: pd.DataFrame, form: tablefile.Format) -> pd.DataFrame:
+    """Nor the header once more, of a file that was put behind another."""
     first = table.iloc[:, 0]
     if pd.api.types.is_string_dtype(first):
-        # Comments; and the header once more, of a file that was put behind another.
         odd = table[first.str.startswith("#", na=False) | first.eq(form.names[0])]
         comment = odd.iloc[:, 0].str.startswith("#") & odd.iloc[:, 1:].isna().all(axis=1)
         header = odd.astype(str).eq(form.names).all(axis=1)
-        table = table.drop(index=odd.index[comment | header]).reset_index(drop=True)
-    return table.apply(_tidy)
+        table = table.drop(index=odd.index[comment | header])
+    return table.reset_index(drop=True)
 
 
 def _tidy(column: pd.Series) -> pd.Series:
@@ -92,13 +150,16 @@ def _tidy(column: pd.Series) -> pd.Series:
     return text.mask(text.isin(MISSING))
 
 
-def _read_parquet(path: str) -> pd.DataFrame:
-    """Decimals become numbers, dictionaries and nested values text, times with a zone UTC; pandas' index is left out."""
-    arrow = pq.ParquetFile(path, pre_buffer=False).read()
-    arrow = arrow.select([i for i, name in enumerate(arrow.column_names) if not tablefile.is_index(name)])
-    names = tablefile.column_names(arrow.column_names)
-    table = pd.DataFrame({name: _from_arrow(column) for name, column in zip(names, arrow.columns, strict=True)})
-    return table.apply(_tidy)
+def _named(table: pa.Table) -> pa.Table:
+    """With names as read() has them, and without pandas' index."""
+    table = table.select([i for i, name in enumerate(table.column_names) if not tablefile.is_index(name)])
+    return table.rename_columns(tablefile.column_names(table.column_names))
+
+
+def to_frame(table: pa.Table) -> pd.DataFrame:
+    """Decimals become numbers, dictionaries and nested values text, times with a zone UTC."""
+    columns = zip(table.column_names, table.columns, strict=True)
+    return pd.DataFrame({name: _tidy(_from_arrow(column)) for name, column in columns})
 
 
 def _from_arrow(column: pa.ChunkedArray) -> pd.Series:
@@ -124,7 +185,8 @@ def clean(table: pd.DataFrame, data: Data, duplicates: str) -> Cleaned:
     """
     try:
         target = target_column(list(table), data.target)
-        table[target], note = _target_values(table[target])
+        read = _target_values(table[target])
+        table[target] = read.values
         values = Counter(table[target].dropna().astype(str).value_counts().to_dict())
         task = _task(target, table[target], values) if data.task == "auto" else data.task
         check_target(target, values)
@@ -139,18 +201,19 @@ def clean(table: pd.DataFrame, data: Data, duplicates: str) -> Cleaned:
     dropped = rows - len(table)
     table = table[table[target].notna()].reset_index(drop=True)
     table[target] = _quantities(table[target]) if task == "regression" else _classes(table[target])
-    return Cleaned(table, target, task, note, rows, dropped)
+    return Cleaned(table, target, task, read, rows, dropped)
 
 
-def _target_values(target: pd.Series) -> tuple[pd.Series, str | None]:
-    """Numbers, durations in seconds, no infinities; and how it was read."""
+def _target_values(target: pd.Series) -> kinds.Settled:
+    """Numbers, durations in seconds, no infinities; or else as they are."""
     read = None
     if pd.api.types.is_timedelta64_dtype(target):
         read = kinds.settle(target)
     elif pd.api.types.is_string_dtype(target):
         read = kinds.numbers(target) or kinds.durations(target)
-    values, note = (read.values, read.note) if read else (target, None)
-    return values.replace([np.inf, -np.inf], np.nan), note
+    truth = all(isinstance(value, bool) for value in target.dropna())
+    read = read or kinds.Settled(target, "number", style="boolean" if truth else "plain")
+    return read._replace(values=read.values.replace([np.inf, -np.inf], np.nan))
 
 
 def _task(name: str, target: pd.Series, values: Counter[str]) -> str:
@@ -196,7 +259,8 @@ def typed(cleaned: Cleaned, types: dict[str, str]) -> dict[str, kinds.Settled]:
     table, target = cleaned.table, cleaned.target
     settled = {name: kinds.settle(table[name], types.get(name)) for name in table if name != target}
     kind = "number" if pd.api.types.is_numeric_dtype(table[target]) else "category"
-    settled[target] = kinds.Settled(table[target], kind, cleaned.note)
+    read = cleaned.read._replace(values=table[target], kind=kind)
+    settled[target] = read._replace(style=None) if kind == "category" and read.style == "plain" else read
     return {name: settled[name] for name in table}
 
 
@@ -206,9 +270,9 @@ def describe(
     """What the training rows show of each column, and which columns no model can use."""
     data, by = settings.data, settings.prepare.by
     columns = []
-    for name, (_, kind, note) in settled.items():
+    for name, (_, kind, note, style, unit, marks) in settled.items():
         column = _describe(train[name], test[name], kind)
-        column.note = note
+        column.note, column.style, column.unit, column.marks = note, style, unit, list(marks)
         reason = None if name in data.types else _useless(train[name], kind, note, cleaned.rows)
         if name in data.drop:
             reason = "data.drop says so"
@@ -218,7 +282,8 @@ def describe(
             column.role = "key"  # kept for the folds; a date is a feature too
         elif reason or column.missing == 1:
             column.role, column.reason = "dropped", reason or "no value"
-            column.note = column.categories = column.unseen = None
+            column.note = column.style = column.categories = column.unseen = None
+            column.unit, column.marks = "", []
         columns.append(column)
     return columns
 

@@ -11,8 +11,12 @@ import pandas as pd
 
 from .errors import UserError
 from .params import KINDS
-from .raw.cells import DURATION, MANY, TOLERANCE, parse_numbers
+from .raw.cells import DURATION, MANY, MARK, TOLERANCE, parse_numbers, read_number
+from .schema import Column
 
+ISO = "ISO8601"
+TRUTH = {"True": "1", "TRUE": "1", "true": "1", "False": "0", "FALSE": "0", "false": "0"}  # what pandas takes for it
+KEPT = 20  # marks of a column, the most frequent ones
 WORDS = 4  # in half of the cells of a column of free text, at least
 
 _DAYS = (
@@ -29,11 +33,15 @@ DATE_FORMATS = (*map("".join, product(_DAYS, _TIMES)), *_MONTHS)
 
 
 class Settled(NamedTuple):
-    """A column of one kind - float64, datetime64 without a zone, or str with None for missing - and how it was read."""
+    """A column of one kind - float64, datetime64 without a zone, or str with None for missing - and how it was read: in
+    words, and as schema.Column has it."""
 
     values: pd.Series
     kind: str
     note: str | None = None
+    style: str | None = None
+    unit: str = ""
+    marks: tuple[str, ...] = ()
 
 
 def settle(column: pd.Series, wanted: str | None = None) -> Settled:
@@ -62,9 +70,9 @@ def settle(column: pd.Series, wanted: str | None = None) -> Settled:
 
 def _infer(column: pd.Series) -> Settled:
     if pd.api.types.is_datetime64_any_dtype(column):
-        return Settled(column, "date")
+        return Settled(column, "date", style=ISO)
     if pd.api.types.is_timedelta64_dtype(column):
-        return Settled(column.dt.total_seconds(), "number", "durations, in seconds")
+        return Settled(column.dt.total_seconds(), "number", "durations, in seconds", "duration")
     if _is_number(column):
         return _compact_dates(column) or _finite(column)
     words = _words(column)
@@ -95,24 +103,30 @@ def _is_number(column: pd.Series) -> bool:
 
 def _words(column: pd.Series) -> pd.Series:
     """As text, None for missing; 5.0 as 5."""
-    if pd.api.types.is_float_dtype(column) and (column.dropna() % 1 == 0).all():
-        column = column.astype("Int64")
-    return column.astype(object).where(column.notna(), None).map(str, na_action="ignore")
+    column = column.astype(object).where(column.notna(), None)
+    return column.map(lambda value: str(int(value) if _is_whole(value) else value), na_action="ignore")
+
+
+def _is_whole(value: object) -> bool:
+    return isinstance(value, float) and value.is_integer()
 
 
 def _finite(column: pd.Series) -> Settled:
+    style = "plain" if pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_bool_dtype(column) else "boolean"
     column = column.astype(np.float64)
     infinite = int(np.isinf(column).sum())
-    return Settled(column, "number", f"{infinite} infinite values count as missing" if infinite else None)
+    return Settled(column, "number", f"{infinite} infinite values count as missing" if infinite else None, style)
 
 
 def _compact_dates(column: pd.Series) -> Settled | None:
     """Whole numbers that are all dates, such as 20240131; 0 and 99991231 stand for none."""
-    present = column[column.notna() & ~column.isin([0, 9999_12_31])]
+    none = ("0", "99991231")
+    present = column[column.notna() & ~column.isin(map(int, none))]
     if present.nunique() < 3 or not present.between(1800_01_01, 2200_12_31).all() or (present % 1 != 0).any():
         return None
     dates = pd.to_datetime(present.astype("int64").astype(str), format="%Y%m%d", errors="coerce").reindex(column.index)
-    return Settled(dates, "date", "dates as %Y%m%d") if dates.notna().sum() == len(present) else None
+    found = Settled(dates, "date", "dates as %Y%m%d", "%Y%m%d", marks=none)
+    return found if dates.notna().sum() == len(present) else None
 
 
 def numbers(words: pd.Series, forced: bool = False) -> Settled | None:
@@ -125,7 +139,8 @@ def numbers(words: pd.Series, forced: bool = False) -> Settled | None:
     notes += [f"numbers with {found.unit!r}"] if found.unit else []
     notes += ["thousands and millions (K, M, ...) multiplied out"] if found.scaled else []
     notes += [_missing(words[words.isin(found.strays)])] if found.strays else []
-    return Settled(words.map(found.by_text).astype(np.float64), "number", "; ".join(notes) or None)
+    values = words.map(found.by_text).astype(np.float64)
+    return Settled(values, "number", "; ".join(notes) or None, found.style, found.unit, tuple(found.strays[:KEPT]))
 
 
 def _missing(strays: pd.Series) -> str:
@@ -134,14 +149,18 @@ def _missing(strays: pd.Series) -> str:
 
 def durations(words: pd.Series) -> Settled | None:
     """Durations and times of day, in seconds."""
-    present = words.dropna()
-    if present.empty or not present.str.fullmatch(DURATION).all():
+    if words.isna().all():
         return None
+    seconds = _seconds(words)
+    if seconds.notna().sum() < words.notna().sum():
+        return None
+    return Settled(seconds, "number", "durations or times of day, in seconds", "duration")
+
+
+def _seconds(words: pd.Series) -> pd.Series:
+    words = words.where(words.str.fullmatch(DURATION).eq(True))
     whole = words.str.replace(r"^(\D*)(\d+:\d\d)$", r"\1\2:00", regex=True)  # pandas wants seconds
-    seconds = pd.to_timedelta(whole, errors="coerce").dt.total_seconds()
-    if seconds.notna().sum() < len(present):
-        return None
-    return Settled(seconds, "number", "durations or times of day, in seconds")
+    return pd.to_timedelta(whole, errors="coerce").dt.total_seconds()
 
 
 def _dates(words: pd.Series, wanted: str | None, tolerance: float) -> Settled | None:
@@ -151,9 +170,9 @@ def _dates(words: pd.Series, wanted: str | None, tolerance: float) -> Settled | 
     if texts.empty or cells[texts.str.contains(r"\d").to_numpy()].sum() < (1 - tolerance) * cells.sum():
         return None
     if wanted in (None, "date"):
-        dates = _to_datetime(words, "ISO8601")
+        dates = _to_datetime(words, ISO)
         if dates.notna().sum() == words.notna().sum() and texts.str.len().min() >= len("2000-01-01"):
-            return Settled(dates, "date")
+            return Settled(dates, "date", style=ISO)
         formats = [form for form in DATE_FORMATS if any(_fits(text, form) for text in texts[:5])]
     else:
         formats = [wanted]
@@ -169,7 +188,7 @@ def _dates(words: pd.Series, wanted: str | None, tolerance: float) -> Settled | 
         notes.append(f"years from {dates.min().year} to {dates.max().year}")
     if len(strays := words[dates.isna() & words.notna()]):
         notes.append(_missing(strays))
-    return Settled(dates, "date", "; ".join(notes))
+    return Settled(dates, "date", "; ".join(notes), best, marks=tuple(strays.value_counts().index[:KEPT]))
 
 
 def _fits(text: str, form: str) -> bool:
@@ -182,3 +201,51 @@ def _fits(text: str, form: str) -> bool:
 
 def _to_datetime(words: pd.Series, form: str) -> pd.Series:
     return pd.to_datetime(words, errors="coerce", format=form, utc=True).dt.tz_localize(None)
+
+
+# --- The cells of a new table ---------------------------------------------------------------------------------------
+
+
+def read_as(column: pd.Series, known: Column) -> tuple[pd.Series, pd.Series]:
+    """Read new cells as those of the training rows were: what settle() would have made of them there, cell by cell.
+
+    column: text, or what a Parquet file holds. Returns the values, as in Settled, and the texts of the cells that cannot be
+    read so, which are missing among the values.
+    """
+    nothing = pd.Series([], dtype=object)
+    if known.kind in ("category", "text"):
+        words = _words(column)  # classes that are truth values are called as Python calls them
+        return words.replace({text: str(TRUTH[text] == "1") for text in TRUTH}) if known.style else words, nothing
+    if typed := _typed(column, known):
+        return typed.values, nothing
+    words = _words(column).mask(lambda words: words.isin(known.marks))
+    values = _dates_of(words, known) if known.kind == "date" else _numbers_of(words, known)
+    strays = words[words.notna() & values.isna()]
+    return values, strays[~strays.str.fullmatch(MARK).astype(bool)]
+
+
+def _typed(column: pd.Series, known: Column) -> Settled | None:
+    """What needs no reading: dates, durations, and numbers where those of training had no unit."""
+    if known.kind == "date":
+        return Settled(column, "date") if pd.api.types.is_datetime64_any_dtype(column) else None
+    if known.style == "duration":
+        return _infer(column) if pd.api.types.is_timedelta64_dtype(column) else None
+    if column.isna().all():  # of any type
+        return Settled(pd.Series(np.nan, column.index), "number")
+    return _finite(column) if _is_number(column) and not known.unit else None
+
+
+def _dates_of(words: pd.Series, known: Column) -> pd.Series:
+    if known.style == "%Y%m%d":  # a column of numbers, 20240131.0 where one was missing
+        words = words.str.replace(r"\.0*$", "", regex=True)
+    return _to_datetime(words, known.style)
+
+
+def _numbers_of(words: pd.Series, known: Column) -> pd.Series:
+    if known.style == "duration":
+        return _seconds(words)
+    if known.style in ("plain", "boolean"):  # as pandas read the file
+        words = words.replace(TRUTH) if known.style == "boolean" else words
+        return pd.to_numeric(words, errors="coerce").astype(np.float64)
+    by_text = {text: read_number(text, known.style, known.unit) for text in words.dropna().unique()}
+    return words.map(by_text).astype(np.float64)

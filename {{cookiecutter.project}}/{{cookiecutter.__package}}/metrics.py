@@ -67,3 +67,14 @@ def _of_probabilities(classes: np.ndarray, labels: np.ndarray, probabilities: np
         "roc_auc": np.mean(areas) if areas else np.nan,
         "log_loss": metrics.log_loss(labels, probabilities, labels=classes) if len(labels) else np.nan,
     }
+
+
+def at_threshold(right: np.ndarray, greatest: np.ndarray, threshold: float) -> dict[str, float]:
+    """What comes of calling a row unsure where its greatest probability is below the threshold.
+
+    right, greatest: of each row, whether the predicted class is right, and its probability. Returns coverage, the share of
+    the other rows, and accuracy_at_coverage, the accuracy on these; not the latter where there are none.
+    """
+    sure = greatest >= threshold
+    found = {"coverage": float(np.mean(sure))}
+    return found | ({"accuracy_at_coverage": float(np.mean(right[sure]))} if sure.any() else {})

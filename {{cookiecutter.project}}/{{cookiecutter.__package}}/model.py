@@ -3,6 +3,7 @@
 import io
 import json
 import zipfile
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -34,6 +35,7 @@ from .params import Train
 from .schema import Schema
 
 PATH = Path("models/model.skops")
+FEATURES = Path("models/features.json")
 CATEGORIES = 30  # of a column, that become a column each
 WORDS = 100  # of a column of free text
 
@@ -109,16 +111,20 @@ def _preprocess(schema: Schema, scaled: bool, seed: int) -> ColumnTransformer:
         cv=KFold(5, shuffle=True, random_state=seed),
     )
     words = TfidfVectorizer(max_features=WORDS, token_pattern=r"\w+|\S")
+    parts = FunctionTransformer(date_parts, feature_names_out=date_part_names)
     return ColumnTransformer(
         [
             ("number", make_pipeline(*numbers), schema.names("number")),
             ("category", OneHotEncoder(handle_unknown="ignore", sparse_output=False), few),
-            ("many categories", means, many),
-            ("date", make_pipeline(FunctionTransformer(date_parts), *numbers), schema.names("date")),
+            ("category means", means, many),
+            ("date", make_pipeline(parts, *numbers), schema.names("date")),
             *((f"text {name}", words, name) for name in schema.names("text")),
         ],
         sparse_threshold=0,
     )
+
+
+PARTS = ("days", "month", "day", "weekday", "hour")
 
 
 def date_parts(frame: pd.DataFrame) -> np.ndarray:
@@ -132,10 +138,52 @@ def date_parts(frame: pd.DataFrame) -> np.ndarray:
     return np.column_stack([np.asarray(part, dtype=np.float64) for part in parts])
 
 
+def date_part_names(_: FunctionTransformer, columns: list[str]) -> list[str]:
+    """The names of date_parts' columns."""
+    return [f"{column}_{part}" for column in columns for part in PARTS]
+
+
+def features(pipeline: Pipeline) -> list[dict[str, str]]:
+    """What the estimator reads, in order: the name of each input, and the column that it is made of."""
+    found = []
+    for _, transformer, columns in pipeline["preprocess"].transformers_:
+        if len(columns):
+            text = isinstance(columns, str)
+            names = transformer.get_feature_names_out()
+            names = [f"{columns}_{word}" for word in names] if text else names
+            sources = [columns] * len(names) if text else _sources(transformer, columns, len(names))
+            found += [{"name": str(name), "column": source} for name, source in zip(names, sources, strict=True)]
+    return found
+
+
+def _sources(transformer: BaseEstimator, columns: list[str], size: int) -> list[str]:
+    if isinstance(transformer, OneHotEncoder):
+        return np.repeat(columns, [len(categories) for categories in transformer.categories_]).tolist()
+    if isinstance(transformer, TargetEncoder):
+        return np.repeat(columns, size // len(columns)).tolist()
+    imputer = transformer["simpleimputer"]  # whose marks of missing values come last
+    made = np.repeat(columns, imputer.n_features_in_ // len(columns))
+    return [*made.tolist(), *made[imputer.indicator_.features_].tolist()]
+
+
+def check(pipeline: Pipeline, schema: Schema) -> None:
+    """Raise UserError where the schema is of another model: it has other columns, other kinds of them, or other classes."""
+    kinds = {}
+    for name, _, columns in pipeline["preprocess"].transformers:
+        kinds |= dict.fromkeys([columns] if isinstance(columns, str) else columns, name.partition(" ")[0])
+    known = {name: schema.column(name).kind for name in schema.names()}
+    differing = sorted(name for name in kinds | known if kinds.get(name) != known.get(name))
+    classes = pipeline.classes_.tolist() if hasattr(pipeline, "classes_") else None
+    if differing or classes != schema.classes:
+        what = f"the columns {', '.join(map(repr, differing))}" if differing else "the classes"
+        raise UserError(f"the model and schema.json are not of the same run: {what} differ; run: dvc repro")
+
+
 # --- The model file: skops, never pickle ------------------------------------------------------------------------
 
 # All that a file may hold beyond the types that skops trusts by itself.
 ALLOWED = [
+    f"{__name__}.date_part_names",
     f"{__name__}.date_parts",
     "numpy.dtype",
     "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
@@ -154,12 +202,24 @@ def load(path: str | Path = PATH) -> Pipeline:
     """Read a pipeline. Raises UserError for a missing or damaged file, or one with a type that is not allowed."""
     if not Path(path).is_file():
         raise UserError(f"{path}: there is no such model; run dvc repro, or fetch it with dvc pull")
+    _check_zip(path)
     try:
         if forbidden := sorted(set(skops.io.get_untrusted_types(file=path)) - set(ALLOWED)):
             raise UserError(f"{path}: refused: it holds {', '.join(forbidden)}; see ALLOWED in {Path(__file__).name}")
         return skops.io.load(path, trusted=ALLOWED)
-    except (zipfile.BadZipFile, KeyError, json.JSONDecodeError) as error:
-        raise UserError(f"{path}: is damaged; run dvc repro, or fetch it with dvc checkout --force") from error
+    except (AttributeError, LookupError, TypeError, ValueError) as error:
+        versions = "was it saved by another version of scikit-learn or skops (models/environment.json)?"
+        raise UserError(f"{path}: cannot be loaded ({error}); {versions}") from error
+
+
+def _check_zip(path: str | Path) -> None:
+    try:
+        with zipfile.ZipFile(path) as file:
+            whole = file.testzip() is None
+    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, OSError, RuntimeError, ValueError):
+        whole = False
+    if not whole:
+        raise UserError(f"{path}: is damaged; run dvc repro, or fetch it with dvc checkout --force")
 
 
 def _normalised(file: bytes) -> bytes:

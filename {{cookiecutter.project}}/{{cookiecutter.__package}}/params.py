@@ -76,6 +76,7 @@ class Evaluate(Section):
     importance_repeats: int = Field(ge=1)
     importance_rows: int = Field(ge=1)
     importance_columns: int = Field(ge=1)
+    confidence_threshold: float = Field(ge=0, le=1)
     seed: int = Seed
 
 
@@ -91,22 +92,22 @@ class Params(Section):
     evaluate: Evaluate
 
 
-def load() -> Params:
-    """Read params.yaml in the current folder.
+def load(path: Path = PATH) -> Params:
+    """Read params.yaml, that of the current folder by default.
 
     Raises UserError that names the key, the value and what is allowed, or the folder to run in.
     """
-    return check(read())
+    return check(read(path))
 
 
-def read() -> dict[str, Any]:
+def read(path: Path = PATH) -> dict[str, Any]:
     """params.yaml as it is written. Raises UserError where it is not there or no YAML."""
-    if not PATH.exists():
+    if not path.exists():
         root = Path(__file__).resolve().parents[1]
         raise UserError(f"there is no params.yaml in {Path.cwd()}; run this in the project's root: cd {root}")
     try:
         # DVC's own reader: PyYAML, of YAML 1.1, takes the 1e-05 that DVC writes for text.
-        return YAML(typ="safe", pure=True).load(PATH.read_text(encoding="utf-8"))
+        return YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8"))
     except YAMLError as error:
         raise UserError(f"params.yaml: {' '.join(str(error).split())}") from error
 

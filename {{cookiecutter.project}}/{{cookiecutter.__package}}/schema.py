@@ -19,8 +19,9 @@ class Column(BaseModel):
     """A column, as the training rows show it.
 
     role: feature, target, key (what the split goes by, unless it is a feature too), or dropped, with the reason.
-    note: how its cells were read, where that is not plain. alone: how well this feature alone predicts the target
-    (leaks.py). low and high bound a number or a date; categories are in order, those that only test rows have are unseen.
+    note: how its cells were read, where that is not plain. style, unit and marks: the same for kinds.read_as, which reads new
+    cells alike. alone: how well this feature alone predicts the target (leaks.py). low and high bound a number or a date;
+    categories are in order, those that only test rows have are unseen.
     """
 
     name: str
@@ -28,6 +29,9 @@ class Column(BaseModel):
     kind: Literal["number", "date", "category", "text"]
     reason: str | None = None
     note: str | None = None
+    style: str | None = None  # of a number: plain, boolean, duration or a key of cells.STYLES; of a date: its format
+    unit: str = ""  # of all of its numbers
+    marks: list[str] = []  # what stands for a missing cell, beyond cells.MISSING
     alone: float = 0.0
     missing: float = 0.0  # share of rows
     low: float | str | None = None
@@ -76,12 +80,12 @@ class Schema(BaseModel):
             temporary.write_text(text + "\n", encoding="utf-8", newline="\n")
 
 
-def load() -> Schema:
+def load(path: Path = PATH) -> Schema:
     """Read the schema. Raises UserError where there is none, or another program's."""
     try:
-        return Schema.model_validate_json(PATH.read_text(encoding="utf-8"))
-    except (FileNotFoundError, ValidationError) as error:
-        raise UserError(f"{PATH} is missing or damaged; run: dvc repro prepare") from error
+        return Schema.model_validate_json(path.read_text(encoding="utf-8"))
+    except (FileNotFoundError, ValidationError, UnicodeError) as error:
+        raise UserError(f"{path} is missing or damaged; run: dvc repro prepare") from error
 
 
 def _number(column: pd.Series) -> pd.Series:

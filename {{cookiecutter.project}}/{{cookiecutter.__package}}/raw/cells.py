@@ -76,6 +76,15 @@ def parse_numbers(values: Counter[str], forced: bool = False) -> Numbers | None:
     )
 
 
+def read_number(text: str, style: str, unit: str) -> float | None:
+    """The number that a text writes in a style and with a unit, as parse_numbers() found them; None where it does not."""
+    pattern, thousands, decimal = STYLES[style]
+    number, scale, its_unit = _parts(text)
+    if its_unit != unit or not re.fullmatch(pattern, number, re.ASCII):
+        return None
+    return _float(number, thousands, decimal) * scale
+
+
 def _parts(text: str) -> tuple[str, float, str]:
     """A number, what it is multiplied by, and its unit; the whole text, 1 and no unit where it does not look like that."""
     bare = text.replace("\u2212", "-")

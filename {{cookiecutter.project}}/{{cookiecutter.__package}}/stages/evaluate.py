@@ -24,6 +24,7 @@ PLOTS = {
         "roc": ("false_positive_rate", "true_positive_rate"),
         "precision_recall": ("recall", "precision"),
         "calibration": ("predicted_probability", "observed_share"),
+        "confidence": ("threshold", "coverage"),
     },
     "regression": {"predicted": ("actual", "predicted"), "residuals": ("predicted", "residual")},
 }
@@ -42,6 +43,9 @@ def main() -> None:
     scores = metrics.score(pipeline, features, labels, found.task)
     main_metric = metrics.SCORING[found.task][0]
     trained = json.loads(TRAIN_METRICS.read_text(encoding="utf-8"))
+    if found.task == "classification":
+        right, greatest = labels == pipeline.predict(features), pipeline.predict_proba(features).max(axis=1)
+        scores |= metrics.at_threshold(right, greatest, settings.confidence_threshold)
     scores["overfit_gap"] = trained[f"train_{main_metric}"] - scores[main_metric]
     seen = found.labels(pd.read_parquet(schema.TRAIN, columns=[found.target]))
     baseline = metrics.score(model.baseline(found.task).fit(seen, seen), labels, labels, found.task)
@@ -90,13 +94,18 @@ def importance(
 
 
 def class_plots(pipeline: Pipeline, features: pd.DataFrame, labels: np.ndarray) -> dict[str, list[dict]]:
-    """The confusion matrix, and a ROC, a precision-recall and a calibration curve of each class against the rest.
+    """The confusion matrix, accuracy and coverage by confidence threshold, and a ROC, a precision-recall and a calibration
+    curve of each class against the rest.
 
     Of two classes, the curves are those of the second.
     """
     probabilities = pd.DataFrame(pipeline.predict_proba(features), columns=pipeline.classes_)
-    counts = pd.crosstab(pd.Series(labels, name="actual"), pd.Series(pipeline.predict(features), name="predicted"))
-    plots = {"confusion": counts.stack().rename("count").reset_index().astype({"actual": str, "predicted": str})}
+    predicted, greatest = pipeline.predict(features), probabilities.max(axis=1).to_numpy()
+    counts = pd.crosstab(pd.Series(labels, name="actual"), pd.Series(predicted, name="predicted"))
+    thresholds = [hundredth / 100 for hundredth in range(101) if hundredth / 100 <= greatest.max()]
+    by_threshold = [metrics.at_threshold(predicted == labels, greatest, threshold) for threshold in thresholds]
+    plots = {"confidence": pd.DataFrame(by_threshold).assign(threshold=thresholds)}
+    plots["confusion"] = counts.stack().rename("count").reset_index().astype({"actual": str, "predicted": str})
     drawn = pipeline.classes_[1:] if len(pipeline.classes_) == 2 else pd.Series(labels).value_counts().index[:CURVES]
     for label in drawn:
         is_label = labels == label

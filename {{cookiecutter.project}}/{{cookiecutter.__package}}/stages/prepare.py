@@ -1,11 +1,11 @@
-"""prepare: check and clean the raw table, split it into train and test, describe it in a schema."""
+"""prepare: check and clean the raw table, split it into train and test, describe it in a schema and a profile."""
 
 from collections import defaultdict
 from pathlib import Path
 
 import pandas as pd
 
-from .. import changes, dataset, leaks, params, schema
+from .. import changes, dataset, leaks, params, profile, schema
 from ..errors import UserError
 from ..files import replacing, write_json
 from ..params import Params
@@ -36,6 +36,7 @@ def main() -> None:
         with replacing(name) as temporary:
             rows.to_parquet(temporary, index=False)
     found.save()
+    profile.describe(train, found).save()
     write_json(METRICS, metrics(raw, cleaned, train, test, found))
     for line in (*remarks(train, found), *changes.lines(found)):
         print(line)

@@ -54,6 +54,7 @@ def main() -> None:
 
     model.save(pipeline)
     write_json(model.PATH.with_name("model.json"), describe(pipeline))
+    write_json(model.FEATURES, model.features(pipeline))
     write_json(model.PATH.with_name("environment.json"), environment())
     print(f"{settings.model}: {scoring} {np.mean(scores):.3f} ± {np.std(scores):.3f} over {len(folds)} folds")
     print(f"to compare: {baseline:.3f} from always predicting the most frequent class, or the mean")

@@ -31,6 +31,8 @@ def resolve(which: str | None) -> str | None:
             if found := [version for version in versions if _is(version, wanted)]:
                 return found[0]["commit_hexsha"]
             why = _none(which, versions)
+        if not which:  # which Git takes for HEAD
+            raise UserError(why)
         try:
             return resolve_rev(repo.scm, which)
         except RevError as error:
@@ -88,8 +90,8 @@ def files(rev: str | None, paths: Iterable[str | Path]) -> Iterator[Path]:
                 repo.dvcfs.get_file(path.as_posix(), str(target), cache=True)
             except (OSError, DvcException) as error:
                 raise UserError(
-                    f"{path}: of {rev[:7]} is neither in the cache nor in the remote; where it was made, run: dvc push, "
-                    "or for an experiment: dvc exp push"
+                    f"{path}: of {rev[:7]} is neither in the cache nor in the remote; where it was made, run: dvc push "
+                    "(an experiment is applied first: dvc exp apply)"
                 ) from error
         yield Path(folder)
 
@@ -97,9 +99,10 @@ def files(rev: str | None, paths: Iterable[str | Path]) -> Iterator[Path]:
 @contextmanager
 def switched(commit: str) -> Iterator[Repo]:
     """The project as DVC sees it in a commit; also one that is a folder of its repository, which Repo(rev=...) is not for."""
+    # In a commit, DVC would look for a remote beside the project, ../penguins-remote, in /: those of the workspace count.
     with Repo() as repo:
-        remotes = {"remote": repo.config["remote"]}  # in a commit, DVC looks for a folder beside the project in /
-    with Repo(config=remotes) as repo, repo.switch(commit):
+        config = {name: repo.config[name] for name in ("core", "remote")}
+    with Repo(config=config) as repo, repo.switch(commit):
         yield repo
 
 

@@ -124,8 +124,8 @@ def not_pushed(repo: Repo, short: str, storage: str) -> Iterator[str]:
             "run dvc push where it was made, or dvc repro and dvc push here"
         )
     if new:
-        head = git("rev-parse", "HEAD").startswith(short)
-        yield f"the DVC remote {storage!r} lacks {some(new)} of {short}; run: dvc push{'' if head else ' --all-commits'}"
+        there = "" if git("rev-parse", "HEAD").startswith(short) else f"git switch --detach {short} && "
+        yield f"the DVC remote {storage!r} lacks {some(new)} of {short}; run: {there}dvc push"
 
 
 def objects(repo: Repo) -> Iterator[Any]:
