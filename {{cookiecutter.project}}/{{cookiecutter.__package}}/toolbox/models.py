@@ -32,7 +32,7 @@ def resolve(which: str | None) -> str | None:
                 return found[0]["commit_hexsha"]
             why = _none(which, versions)
         try:
-            return resolve_rev(repo.scm, which)
+            return resolve_rev(repo.scm, which or "no name")  # an empty one would be HEAD
         except RevError as error:
             raise UserError(why) from error
 
