@@ -381,7 +381,7 @@ def test_the_plots_page_draws_with_the_network_off(project, chromium, tmp_path, 
     command = [chromium, *(option.replace("\t", " ") for option in options.split(" "))]
     command += [f"--user-data-dir={tmp_path / 'profile'}", "--virtual-time-budget=10000", "--dump-dom", page.as_uri()]
     done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=120)
-    assert done.stdout.count('class="marks"') == (7 if task == "classification" else 5)
+    assert done.stdout.count('class="marks"') == (8 if task == "classification" else 5)
     assert "src=" not in page.read_text(encoding="utf-8").partition("<body>")[2]
     assert not re.findall(r"CONSOLE.*(?:[Ee]rror|ERROR).*", done.stderr)
 

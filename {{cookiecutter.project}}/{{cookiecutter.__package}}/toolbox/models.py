@@ -31,8 +31,10 @@ def resolve(which: str | None) -> str | None:
             if found := [version for version in versions if _is(version, wanted)]:
                 return found[0]["commit_hexsha"]
             why = _none(which, versions)
+        if not which:  # which Git takes for HEAD
+            raise UserError(why)
         try:
-            return resolve_rev(repo.scm, which or "no name")  # an empty one would be HEAD
+            return resolve_rev(repo.scm, which)
         except RevError as error:
             raise UserError(why) from error
 
