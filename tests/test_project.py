@@ -376,7 +376,7 @@ def test_every_import_is_a_declared_dependency(finished):
 def test_the_plots_page_draws_with_the_network_off(project, chromium, tmp_path, task):
     if task == "regression":
         project.dvc("exp", "run", "-q", "-S", "data.target=body_mass_g", "-S", "data.task=regression", *QUICK)
-    assert plots_drawn(project, chromium, tmp_path) == (7 if task == "classification" else 5)
+    assert plots_drawn(project, chromium, tmp_path) == (8 if task == "classification" else 5)
 
 
 def plots_drawn(project: BakedProject, chromium: str, folder: Path) -> int:

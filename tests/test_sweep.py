@@ -115,7 +115,7 @@ def test_search_compare_pick_report_by_the_recipe_in_the_readme(project, chromiu
     assert all(name in project.read("report.html") for name in names)
     assert "commit" in metadata
     assert project.run("git", "status", "--porcelain").splitlines() == ["?? sweep/"]
-    assert plots_drawn(project, chromium, tmp_path) > 7
+    assert plots_drawn(project, chromium, tmp_path) > 8
 
 
 @pytest.mark.slow

@@ -118,10 +118,10 @@ def load(which: str | None) -> Predictor:
     rev = models.resolve(which)
     with models.files(rev, [model.PATH, schema.PATH, params.PATH]) as folder:
         try:
+            threshold = params.load(folder / params.PATH).evaluate.confidence_threshold
             found = schema.load(folder / schema.PATH)
             pipeline = model.load(folder / model.PATH)
             model.check(pipeline, found)
-            threshold = params.load(folder / params.PATH).evaluate.confidence_threshold
         except UserError as error:
             if rev is None:
                 raise
