@@ -8,7 +8,7 @@ from types import SimpleNamespace
 
 import gto.constants
 import pytest
-from conftest import BakedProject, run
+from conftest import SAMPLE, BakedProject, run
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_project import set_param
@@ -255,7 +255,8 @@ def test_promotion_by_the_recipe_in_the_readme(project):
 
     section = project.read("README.md").partition("\n## Promote to production\n")[2].partition("\n## ")[0]
     lines = [line.strip() for line in section.splitlines() if line.startswith("    ")]
-    assert len(lines) == 15
+    assert len(lines) == 16
+    shutil.copy(SAMPLE, project.path / "new.csv")
     output = project.run("sh", "-ec", "\n".join(f"echo '> {line}'\n{line}" for line in lines))
     assert re.findall("^> (.*)", output, re.MULTILINE) == lines
     first, better = project.run("git", "log", "-2", "--reverse", "--format=%h").split()
@@ -265,5 +266,6 @@ def test_promotion_by_the_recipe_in_the_readme(project):
     assert "\n# penguins v0.1.0\n" in output
     assert output.endswith("penguins: prod is v0.0.1 again, and was v0.1.0\n")
     in_use = project.path.parent / "penguins-in-use"
+    assert len((in_use / "predictions.csv").read_text().splitlines()) == 345
     assert (in_use / "model.skops").read_bytes() == (project.path / "models/model.skops").read_bytes()
     assert project.run("git", "ls-remote", "--tags", "origin", "penguins#*").count("refs/tags/penguins#prod#") == 6
