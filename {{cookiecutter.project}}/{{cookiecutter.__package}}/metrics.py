@@ -1,6 +1,9 @@
 """Scores by the names of the field."""
 
+from typing import NamedTuple
+
 import numpy as np
+import pandas as pd
 from sklearn import metrics
 from sklearn.pipeline import Pipeline
 
@@ -30,14 +33,35 @@ def scoring(settings: Train, task: str) -> str:
     return name
 
 
-def score(pipeline: Pipeline, features, labels: np.ndarray, task: str) -> dict[str, float]:
-    """Every metric of the task for rows of (features, labels).
+class Predictions(NamedTuple):
+    """What a model says of rows: a label for each; of classes, also the probability of each, (rows, classes)."""
+
+    labels: np.ndarray
+    classes: np.ndarray | None = None
+    probabilities: np.ndarray | None = None
+
+    @property
+    def greatest(self) -> np.ndarray:
+        """The probability of the predicted class."""
+        return self.probabilities.max(axis=1)
+
+
+def predict(pipeline: Pipeline, features: pd.DataFrame) -> Predictions:
+    """Predict rows, once: of classes, the label is the most probable one."""
+    if not hasattr(pipeline, "predict_proba"):
+        return Predictions(pipeline.predict(features))
+    probabilities = pipeline.predict_proba(features)
+    return Predictions(pipeline.classes_[probabilities.argmax(axis=1)], pipeline.classes_, probabilities)
+
+
+def score(said: Predictions, labels: np.ndarray) -> dict[str, float]:
+    """Every metric of what a model says of rows with these labels.
 
     classification: accuracy; precision, recall and f1, each the plain mean over classes; roc_auc, the mean of one
     class against the rest; log_loss. regression: rmse and mae, in the target's unit, and r2.
     """
-    predicted = pipeline.predict(features)
-    if task == "regression":
+    predicted = said.labels
+    if said.classes is None:
         found = {
             "rmse": metrics.root_mean_squared_error(labels, predicted),
             "mae": metrics.mean_absolute_error(labels, predicted),
@@ -48,9 +72,9 @@ def score(pipeline: Pipeline, features, labels: np.ndarray, task: str) -> dict[s
             labels, predicted, average="macro", zero_division=0
         )
         found = {"accuracy": np.mean(labels == predicted), "precision": precision, "recall": recall, "f1": f1}
-        if unknown := np.mean(~np.isin(labels, pipeline.classes_)):
+        if unknown := np.mean(~np.isin(labels, said.classes)):
             found["unknown_class_share"] = unknown  # rows of a class that training never saw
-        found |= _of_probabilities(pipeline.classes_, labels, pipeline.predict_proba(features))
+        found |= _of_probabilities(said.classes, labels, said.probabilities)
     return {name: float(value) for name, value in found.items() if np.isfinite(value)}
 
 
@@ -69,12 +93,12 @@ def _of_probabilities(classes: np.ndarray, labels: np.ndarray, probabilities: np
     }
 
 
-def at_threshold(right: np.ndarray, greatest: np.ndarray, threshold: float) -> dict[str, float]:
+def at_threshold(said: Predictions, labels: np.ndarray, threshold: float) -> dict[str, float]:
     """What comes of calling a row unsure where its greatest probability is below the threshold.
 
-    right, greatest: of each row, whether the predicted class is right, and its probability. Returns coverage, the share of
-    the other rows, and accuracy_at_coverage, the accuracy on these; not the latter where there are none.
+    Returns coverage, the share of the other rows, and accuracy_at_coverage, the accuracy on these; not the latter where there
+    are none.
     """
-    sure = greatest >= threshold
+    sure = said.greatest >= threshold
     found = {"coverage": float(np.mean(sure))}
-    return found | ({"accuracy_at_coverage": float(np.mean(right[sure]))} if sure.any() else {})
+    return found | ({"accuracy_at_coverage": float(np.mean((said.labels == labels)[sure]))} if sure.any() else {})

@@ -13,6 +13,7 @@ from sklearn.pipeline import Pipeline
 
 from .. import metrics, model, params, schema
 from ..files import replacing
+from ..metrics import Predictions
 from ..schema import Schema
 
 RESULTS = Path("results/evaluate")
@@ -40,15 +41,15 @@ def main() -> None:
     features, labels = found.features(table), found.labels(table)
     pipeline = model.load()
 
-    scores = metrics.score(pipeline, features, labels, found.task)
+    said = metrics.predict(pipeline, features)
+    scores = metrics.score(said, labels)
     main_metric = metrics.SCORING[found.task][0]
     trained = json.loads(TRAIN_METRICS.read_text(encoding="utf-8"))
     if found.task == "classification":
-        right, greatest = labels == pipeline.predict(features), pipeline.predict_proba(features).max(axis=1)
-        scores |= metrics.at_threshold(right, greatest, settings.confidence_threshold)
+        scores |= metrics.at_threshold(said, labels, settings.confidence_threshold)
     scores["overfit_gap"] = trained[f"train_{main_metric}"] - scores[main_metric]
     seen = found.labels(pd.read_parquet(schema.TRAIN, columns=[found.target]))
-    baseline = metrics.score(model.baseline(found.task).fit(seen, seen), labels, labels, found.task)
+    baseline = metrics.score(metrics.predict(model.baseline(found.task).fit(seen, seen), labels), labels)
 
     with Live(str(RESULTS), dvcyaml=None, save_dvc_exp=False) as live:
         for name, value in scores.items():
@@ -58,10 +59,10 @@ def main() -> None:
         bars = importance(pipeline, features, labels, found, settings)
         live.log_plot("importance", bars, x="importance", y="feature")
         draw = class_plots if found.task == "classification" else number_plots
-        points = draw(pipeline, features, labels)
+        points = draw(said, labels)
         for name, (x, y) in {**PLOTS["classification"], **PLOTS["regression"]}.items():
             live.log_plot(name, points.get(name, []), x=x, y=y)
-    save_predictions(pipeline, features, labels, table.drop(columns=found.target))
+    save_predictions(said, labels, table.drop(columns=found.target))
     print(", ".join(f"{name} {value:.3f}" for name, value in scores.items()))
     print("to compare, without the features: " + ", ".join(f"{name} {value:.3f}" for name, value in baseline.items()))
 
@@ -93,20 +94,19 @@ def importance(
     return [{"feature": shuffled.columns[i], "importance": float(drops.importances_mean[i])} for i in order]
 
 
-def class_plots(pipeline: Pipeline, features: pd.DataFrame, labels: np.ndarray) -> dict[str, list[dict]]:
+def class_plots(said: Predictions, labels: np.ndarray) -> dict[str, list[dict]]:
     """The confusion matrix, accuracy and coverage by confidence threshold, and a ROC, a precision-recall and a calibration
     curve of each class against the rest.
 
     Of two classes, the curves are those of the second.
     """
-    probabilities = pd.DataFrame(pipeline.predict_proba(features), columns=pipeline.classes_)
-    predicted, greatest = pipeline.predict(features), probabilities.max(axis=1).to_numpy()
-    counts = pd.crosstab(pd.Series(labels, name="actual"), pd.Series(predicted, name="predicted"))
-    thresholds = [hundredth / 100 for hundredth in range(101) if hundredth / 100 <= greatest.max()]
-    by_threshold = [metrics.at_threshold(predicted == labels, greatest, threshold) for threshold in thresholds]
+    probabilities = pd.DataFrame(said.probabilities, columns=said.classes)
+    counts = pd.crosstab(pd.Series(labels, name="actual"), pd.Series(said.labels, name="predicted"))
+    thresholds = [hundredth / 100 for hundredth in range(101) if hundredth / 100 <= said.greatest.max()]
+    by_threshold = [metrics.at_threshold(said, labels, threshold) for threshold in thresholds]
     plots = {"confidence": pd.DataFrame(by_threshold).assign(threshold=thresholds)}
     plots["confusion"] = counts.stack().rename("count").reset_index().astype({"actual": str, "predicted": str})
-    drawn = pipeline.classes_[1:] if len(pipeline.classes_) == 2 else pd.Series(labels).value_counts().index[:CURVES]
+    drawn = said.classes[1:] if len(said.classes) == 2 else pd.Series(labels).value_counts().index[:CURVES]
     for label in drawn:
         is_label = labels == label
         if is_label.all() or not is_label.any() or label not in probabilities:
@@ -130,20 +130,20 @@ def curve(axes: tuple[str, str], x: np.ndarray, y: np.ndarray, label: object) ->
     return pd.DataFrame({axes[0]: x[kept], axes[1]: y[kept], "order": range(len(kept)), "class": str(label)})
 
 
-def number_plots(pipeline: Pipeline, features: pd.DataFrame, labels: np.ndarray) -> dict[str, list[dict]]:
+def number_plots(said: Predictions, labels: np.ndarray) -> dict[str, list[dict]]:
     """Predicted against actual values, and residuals (actual less predicted) against predicted, of the first rows."""
-    predicted = pipeline.predict(features[:DOTS])
-    points = pd.DataFrame({"actual": labels[:DOTS], "predicted": predicted, "residual": labels[:DOTS] - predicted})
+    actual, predicted = labels[:DOTS], said.labels[:DOTS]
+    points = pd.DataFrame({"actual": actual, "predicted": predicted, "residual": actual - predicted})
     return {name: points[list(axes)].to_dict("records") for name, axes in PLOTS["regression"].items()}
 
 
-def save_predictions(pipeline: Pipeline, features: pd.DataFrame, labels: np.ndarray, table: pd.DataFrame) -> None:
+def save_predictions(said: Predictions, labels: np.ndarray, table: pd.DataFrame) -> None:
     """Write every test row, its prediction, and the probability of the predicted class, to look into errors."""
-    said = {"actual": labels, "predicted": pipeline.predict(features)}
-    if hasattr(pipeline, "predict_proba"):
-        said["probability"] = pipeline.predict_proba(features).max(axis=1)
+    columns = {"actual": labels, "predicted": said.labels}
+    if said.classes is not None:
+        columns["probability"] = said.greatest
     # Not assign: a column of the table may have one of these names.
-    rows = pd.concat([pd.DataFrame(said, index=table.index), table], axis=1)
+    rows = pd.concat([pd.DataFrame(columns, index=table.index), table], axis=1)
     with replacing(RESULTS / "predictions.csv") as temporary:
         rows.to_csv(temporary, index=False, lineterminator="\n")
 

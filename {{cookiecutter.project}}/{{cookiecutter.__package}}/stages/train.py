@@ -49,7 +49,7 @@ def main() -> None:
         bars = [{"fold": f"fold {number}", "score": float(value)} for number, value in enumerate(scores, start=1)]
         live.log_plot("folds", bars, x="score", y="fold", template="bar_horizontal")
         pipeline.fit(features, labels)
-        for name, value in metrics.score(pipeline, features, labels, found.task).items():
+        for name, value in metrics.score(metrics.predict(pipeline, features), labels).items():
             live.log_metric(f"train_{name}", value, plot=False)
 
     model.save(pipeline)

@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from sklearn.pipeline import Pipeline
 
-from .. import dataset, model, params, schema
+from .. import dataset, metrics, model, params, schema
 from ..errors import UserError
 from ..files import replacing
 from ..raw.target import known, listed
@@ -47,14 +47,11 @@ class Predictor(NamedTuple):
 
     def predict(self, features: pd.DataFrame) -> dict[str, Any]:
         """Columns for rows of features: predicted; for classes also decision, and probability_CLASS of each."""
-        if self.found.task == "regression":
-            return {"predicted": self.pipeline.predict(features)}
-        probabilities = self.pipeline.predict_proba(features)
-        predicted = self.pipeline.classes_[probabilities.argmax(axis=1)]
-        sure = probabilities.max(axis=1) >= self.threshold
-        decision = np.where(sure, predicted.astype(str).astype(object), self.unsure)
-        columns = {"predicted": predicted, "decision": decision}
-        return columns | {name: column for name, column in zip(self.names()[2:], probabilities.T, strict=True)}
+        said = metrics.predict(self.pipeline, features)
+        if said.classes is None:
+            return {"predicted": said.labels}
+        decision = np.where(said.greatest >= self.threshold, said.labels.astype(str).astype(object), self.unsure)
+        return dict(zip(self.names(), (said.labels, decision, *said.probabilities.T), strict=True))
 
     def names(self) -> list[str]:
         if self.found.task == "regression":
