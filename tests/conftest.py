@@ -1,5 +1,6 @@
 """Baking projects, and running commands in them as a user would, whatever the machine's own settings are."""
 
+import importlib
 import json
 import os
 import re
@@ -126,6 +127,16 @@ def project(finished, tmp_path):
     """A copy of the finished project, cache included, to change at will."""
     shutil.copytree(finished.path.parent, tmp_path / "copy", symlinks=True)
     return BakedProject(tmp_path / "copy" / "penguins", finished.output)
+
+
+@pytest.fixture(scope="session")
+def module(cookiecutter, tmp_path_factory):
+    """A module of a generated project, to call in this process: `module("toolbox.space")`."""
+    folder = tmp_path_factory.mktemp("module")
+    cookiecutter(folder, project="imported")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(str(folder / "imported"))
+        yield lambda name: importlib.import_module(f"imported.{name}")
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,5 @@
 """compare and best: all experiments in one table, with their types; the best of them, and whether by more than noise."""
 
-import importlib
 import json
 import math
 import shutil
@@ -21,13 +20,8 @@ from test_project import QUICK, set_param
 
 
 @pytest.fixture(scope="module")
-def toolbox(cookiecutter, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("toolbox")
-    cookiecutter(folder, project="comparing")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(str(folder / "comparing"))
-        names = ("experiments", "compare", "noise")
-        yield SimpleNamespace(**{name: importlib.import_module(f"comparing.toolbox.{name}") for name in names})
+def toolbox(module):
+    return SimpleNamespace(**{name: module(f"toolbox.{name}") for name in ("experiments", "compare", "noise")})
 
 
 def made_up(toolbox, **columns: list):

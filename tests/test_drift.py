@@ -1,6 +1,5 @@
 """drift: what moved from one revision to another, or in a new file; by profiles of any column, and by commands for real."""
 
-import importlib
 import json
 import re
 import shutil
@@ -19,15 +18,9 @@ from scipy import stats
 
 
 @pytest.fixture(scope="module")
-def package(cookiecutter, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("package")
-    cookiecutter(folder, project="drifting")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(str(folder / "drifting"))
-        names = ("profile", "schema", "toolbox.drift", "toolbox.stability")
-        yield SimpleNamespace(
-            **{name.rpartition(".")[2]: importlib.import_module(f"drifting.{name}") for name in names}
-        )
+def package(module):
+    names = ("profile", "schema", "toolbox.drift", "toolbox.stability")
+    return SimpleNamespace(**{name.rpartition(".")[2]: module(name) for name in names})
 
 
 def profiled(package, column: pd.Series, kind: str):

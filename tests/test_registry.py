@@ -1,6 +1,5 @@
 """register, registry, rollback and card: versions and stages by GTO, and what must be there before a tag is made."""
 
-import importlib
 import json
 import re
 import shutil
@@ -13,23 +12,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_project import set_param
 
-NAMES = ("register", "registry", "rollback", "card", "models", "metadata")
-
 
 @pytest.fixture(scope="module")
-def toolbox(cookiecutter, tmp_path_factory):
-    """The modules of a baked project, to call in this process; they work on the project in the current folder."""
-    folder = tmp_path_factory.mktemp("toolbox")
-    cookiecutter(folder, project="registering")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(str(folder / "registering"))
-        modules = {name: importlib.import_module(f"registering.toolbox.{name}") for name in NAMES}
-        yield SimpleNamespace(
-            **modules,
-            errors=importlib.import_module("registering.errors"),
-            schema=importlib.import_module("registering.schema"),
-            parser=importlib.import_module("registering.__main__").parser,
-        )
+def toolbox(module):
+    """Modules to call in this process; they work on the project in the current folder."""
+    names = ("register", "registry", "rollback", "card", "models", "metadata")
+    others = {"errors": module("errors"), "schema": module("schema"), "parser": module("__main__").parser}
+    return SimpleNamespace(**{name: module(f"toolbox.{name}") for name in names}, **others)
 
 
 # --- Without DVC --------------------------------------------------------------------------------------------------

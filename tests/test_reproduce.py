@@ -1,7 +1,6 @@
 """reproduce: a result is proved, or what differs is said, and nothing of the project changes."""
 
 import hashlib
-import importlib
 import json
 import os
 import re
@@ -57,12 +56,8 @@ def state(project: BakedProject) -> dict[str, float]:
 
 
 @pytest.fixture(scope="module")
-def module(cookiecutter, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("toolbox")
-    cookiecutter(folder, project="proving")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(str(folder / "proving"))
-        yield importlib.import_module("proving.toolbox.reproduce")
+def proof(module):
+    return module("toolbox.reproduce")
 
 
 @pytest.mark.slow
@@ -122,14 +117,14 @@ def md5_of(file: Path) -> str:
 
 
 @pytest.mark.slow
-def test_one_line_for_what_cannot_be_tried(project, module, monkeypatch):
+def test_one_line_for_what_cannot_be_tried(project, proof, monkeypatch):
     monkeypatch.chdir(project.path)
     for rev, said in (
         ("nope", "there is no revision or experiment 'nope'; dvc exp list -A and git log have their names"),
         ("HEAD~1", ".{7} has no results to reproduce: dvc.lock is not in it; run: dvc repro, and commit"),
     ):
-        with pytest.raises(module.UserError, match=f"^{said}$"):
-            module.run(Namespace(rev=rev, json=False))
+        with pytest.raises(proof.UserError, match=f"^{said}$"):
+            proof.run(Namespace(rev=rev, json=False))
     shutil.rmtree(project.path / ".dvc/cache")
     _, said = reproduce(project, code=1)
     why = "neither the DVC remote nor the cache has it; where it is, run: dvc push data/raw/penguins.csv"
@@ -161,7 +156,7 @@ def test_stopped_it_leaves_nothing_and_an_experiment_is_cloned_though_no_branch_
     assert not list((tmp_path / "temporary").iterdir())
 
 
-def test_the_verdict_says_what_the_comparison_shows_and_no_more(module):
+def test_the_verdict_says_what_the_comparison_shows_and_no_more(proof):
     same, other = ({"path": "m", "identical": identical} for identical in (True, False))
     python = [{"name": "python", "recorded": "3.11.1", "now": "3.11.2"}]
     cases = [
@@ -173,7 +168,7 @@ def test_the_verdict_says_what_the_comparison_shows_and_no_more(module):
     ]
     for files, environment, outdated, said in cases:
         facts = {"commit": "1234567890", "files": files, "environment": environment, "outdated": outdated}
-        assert re.match(said, module.verdict_of(facts | {"identical": other not in files}))
-    record = {"path": module.ENVIRONMENT, "identical": False}
+        assert re.match(said, proof.verdict_of(facts | {"identical": other not in files}))
+    record = {"path": proof.ENVIRONMENT, "identical": False}
     facts = {"commit": "1234567890", "files": [same, record], "environment": python, "outdated": [], "identical": True}
-    assert module.verdict_of(facts) == "reproduced: the results of 1234567 are identical, in another environment"
+    assert proof.verdict_of(facts) == "reproduced: the results of 1234567 are identical, in another environment"

@@ -234,15 +234,8 @@ NUMBERS = st.floats(1e-6, 1e6)
 
 
 @pytest.fixture(scope="module")
-def space(cookiecutter, tmp_path_factory):
-    """The module that reads sweep.yaml, of a project that is not run."""
-    folder = tmp_path_factory.mktemp("space")
-    cookiecutter(folder, project="spacious")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(str(folder / "spacious"))
-        from spacious.toolbox import space
-
-        yield space
+def space(module):
+    return module("toolbox.space")
 
 
 @given(
