@@ -15,7 +15,7 @@ demo: .venv/ready ## generate a project from the sample and run it
 
 test: .venv/ready lint ## all tests
 	python -m pytest -m "not slow" -n 2
-	python -m pytest -m slow -n 2
+	python -m pytest -m slow -n 2 --dist loadgroup
 
 fast: .venv/ready ## the tests that run no DVC
 	python -m pytest -m "not slow" -n 2
@@ -24,10 +24,8 @@ lint: .venv/ready
 	ruff check tests benchmarks corpus
 	ruff format --check tests benchmarks corpus
 
-bench: .venv/ready ## the figures in docs/benchmarks.md
+bench: .venv/ready ## the first figures in docs/benchmarks.md, which says how to have the others
 	python -m benchmarks
-	python -m benchmarks.sweeps
-	python -m benchmarks.experiments
 
 corpus: .venv/ready ## the template on every table of the corpus: the figures in docs/corpus.md
 	python -m corpus

@@ -16,6 +16,8 @@ from hypothesis import strategies as st
 from scipy import stats
 from test_project import QUICK, set_param
 
+pytestmark = pytest.mark.xdist_group("compare")  # one worker, so that what they share is made once
+
 # --- Without DVC: the package of a baked project, and made-up rows ----------------------------------------------------
 
 

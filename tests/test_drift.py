@@ -14,6 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
+pytestmark = pytest.mark.xdist_group("drift")  # one worker, so that what they share is made once
+
 # --- Without DVC: the package of a baked project, and any column ------------------------------------------------------
 
 

@@ -21,6 +21,8 @@ from hypothesis import strategies as st
 from test_compare import MANY
 from test_project import QUICK
 
+pytestmark = pytest.mark.xdist_group("predict")  # one worker, so that what they share is made once
+
 RAW = "data/raw/penguins.csv"
 
 

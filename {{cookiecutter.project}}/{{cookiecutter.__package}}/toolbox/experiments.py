@@ -123,6 +123,8 @@ def load(every_commit: bool = False) -> Experiments:
     It is what `dvc exp show` reads: beneath dvc.api.exp_show, which turns integers into floats, and truth values and null
     into text. Raises UserError where DVC cannot read the project.
     """
+    if sys.stderr.isatty():
+        print("reading the experiments ...", file=sys.stderr)
     try:
         with Repo() as repo:
             shown = repo.experiments.show(all_branches=every_commit, all_tags=every_commit, all_commits=every_commit)

@@ -4,7 +4,6 @@ import base64
 import hashlib
 import json
 import re
-import sys
 from argparse import Namespace
 from pathlib import Path
 from typing import Any
@@ -29,7 +28,6 @@ def run(arguments: Namespace) -> None:
     page = Path(arguments.output)
     if page.suffix != ".html":
         raise UserError(f"--output {arguments.output}: is no .html file; the Markdown goes beside it")
-    print("reading the experiments ...", file=sys.stderr)
     facts = collect(arguments.all, arguments.where, arguments.top)
     if arguments.json:
         print(json.dumps(facts, indent=2, ensure_ascii=False))
