@@ -34,6 +34,7 @@ CHAPTER = {
 }
 CHEAP = CHAPTER | {"n_estimators": {"min": 10, "max": 50}}
 SLOW = CHAPTER | {"n_estimators": {"min": 500, "max": 550}}
+SPACES = (("chapter", CHAPTER, 6), ("cheap", CHEAP, 30))  # and trials for a rate
 PRUNED = {"type": "hyperband", "min_iter": 2, "eta": 3}  # as a project's sweep.yaml has it
 
 
@@ -43,7 +44,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         bench = Bench(Path(name))
         print("| figure | ratio | range | trials per minute | reference |\n|---|---|---|---|---|")
-        for space, parameters, trials in (("chapter", CHAPTER, 6), ("cheap", CHEAP, 30)):
+        for space, parameters, trials in SPACES:
             bench.write(parameters)
             ours = bench.sweep(trials)
             report(f"{space} space: sweep / bare loop in memory", ours, bench.bare(trials))
@@ -51,12 +52,14 @@ def main() -> None:
             with bench.processes(2) as two:
                 report(f"{space} space: sweep --jobs 2 / --jobs 1", bench.sweep(2 * trials, two), ours)
             bench.write(parameters, early_terminate=PRUNED)
-            report(
-                f"{space} space, pruned: sweep / one dvc exp run per trial", bench.sweep(3 * trials), bench.one_by_one
-            )
-        bench.write(CHEAP)
-        with bench.cluster(1) as one:
-            report("cheap space: one Dask worker / one process", bench.sweep(30, one), bench.sweep(30))
+            figure = f"{space} space, pruned{{}}: sweep / one dvc exp run per trial"
+            report(figure.format(""), bench.sweep(3 * trials), bench.one_by_one)
+            with bench.processes(2) as two:
+                report(figure.format(", --jobs 2"), bench.sweep(4 * trials, two), bench.one_by_one)
+        for space, parameters, trials in SPACES:
+            bench.write(parameters)
+            with bench.cluster(1) as one:
+                report(f"{space} space: one Dask worker / one process", bench.sweep(trials, one), bench.sweep(trials))
         bench.write(SLOW)
         with bench.cluster(1) as one, bench.cluster(2) as two:
             report("fits of a second: two Dask workers / one", bench.sweep(6, two), bench.sweep(3, one))
