@@ -16,7 +16,7 @@ run dvc exp run -S train.model=hist_gradient_boosting
 run dvc exp run -S train.model=logistic_regression -S train.logistic_regression.C=0.1
 run python -m penguins sweep --trials 20 --jobs 2 --top 2
 export COLUMNS="${COLUMNS:-200}"
-run dvc exp show --only-changed --no-pager --drop '.*/|train_|baseline|precision|recall|f1|roc_auc|log_loss|coverage|purpose|Created'
+run dvc exp show --only-changed --no-pager --drop '.*/|train_|cv_train|baseline|precision|recall|f1|roc_auc|log_loss|coverage|accuracy_|experiment|Created'
 run dvc push
 run dvc plots show
 run python -m penguins best
