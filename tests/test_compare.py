@@ -251,6 +251,7 @@ def test_the_best_of_those_scored_alike_and_the_test_rows_only_if_told_to(three)
     assert best["best"]["name"] == max(alike, key=lambda name: rows[name]["cv_mean"])
     assert best["candidates"] == len(alike)
     assert best["left_out"] == ["loss"]
+    assert len(best["scored"].pop("data")) == 32
     assert best["scored"] == {"scoring": "accuracy", "target": "sex", "task": "classification", "split": "random"}
     assert head.endswith("it is the last commit: nothing to apply\n")
     smallest = min((row["log_loss"], name) for name, row in rows.items() if name != "workspace")

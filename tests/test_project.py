@@ -154,7 +154,7 @@ def test_new_data_by_the_recipe_in_the_readme(project, tmp_path):
 
     table = pd.read_csv(SAMPLE)
     more = table.head(60).assign(year=2010, species="Macaroni")
-    pd.concat([table, more]).sample(frac=1, random_state=0).to_csv(project.path / "new.csv", index=False)
+    pd.concat([table, more]).sample(frac=1, random_state=0).to_csv(project.path.parent / "new.csv", index=False)
     commands = recipe(project, "New data")
     assert len(commands) == 11
     drifted = 2  # the exit code

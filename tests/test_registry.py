@@ -245,7 +245,7 @@ def test_promotion_by_the_recipe_in_the_readme(project):
     section = project.read("README.md").partition("\n## Promote to production\n")[2].partition("\n## ")[0]
     lines = [line.strip() for line in section.splitlines() if line.startswith("    ")]
     assert len(lines) == 16
-    shutil.copy(SAMPLE, project.path / "new.csv")
+    shutil.copy(SAMPLE, project.path.parent / "new.csv")
     output = project.run("sh", "-ec", "\n".join(f"echo '> {line}'\n{line}" for line in lines))
     assert re.findall("^> (.*)", output, re.MULTILINE) == lines
     first, better = project.run("git", "log", "-2", "--reverse", "--format=%h").split()

@@ -31,7 +31,7 @@ def run(arguments: Namespace) -> None:
         git("branch", "--", arguments.branch, facts["best"]["rev"])
         taken = f"branch {arguments.branch} is made; to go there: git switch {arguments.branch} && dvc checkout"
     elif arguments.apply and facts["get"]:
-        apply(facts["best"], facts["get"])
+        apply(facts["best"])
         taken = "applied; to keep it: git add -A && git commit"
     if arguments.json:
         print(json.dumps(facts, indent=2, ensure_ascii=False))
@@ -54,6 +54,8 @@ def choose(found: Experiments, arguments: Namespace) -> dict[str, Any]:
     head = found.rows[found.rows.rev == git("rev-parse", "HEAD")].iloc[0]
     rows = (found.where(arguments.where) if arguments.where else found).rows
     rows = rows[(rows.kind != "workspace") & (rows.state == "done") & rows[metric].notna()]
+    if arguments.apply:  # the files of another commit are had by Git
+        rows = rows[(rows.kind == "experiment") | (rows.rev == head.rev)]
     if rows.empty:
         raise UserError(f"no commit or experiment that is done has {metric}; run: dvc repro, and commit the results")
     scored = scored_by(rows.iloc[0] if pd.isna(head[metric]) else head, metric)
@@ -100,7 +102,8 @@ def scored_by(row: pd.Series, metric: str) -> dict[str, Any]:
     task = row["data.task"]
     if task == "auto":
         task = "regression" if pd.notna(row.get("train_r2")) else "classification"
-    of = {"target": plain(row["data.target"]), "task": task, "split": plain(row["prepare.split"])}
+    of = {"data": plain(row["data"]), "target": plain(row["data.target"]), "task": task}
+    of["split"] = plain(row["prepare.split"])
     if of["split"] != "random":
         of["by"] = plain(row["prepare.by"])
     return {"scoring": plain(row["train.scoring"]) or SCORING[task][0], **of} if "cv_" in metric else of
@@ -141,17 +144,12 @@ def how_to_get(best: pd.Series, head: str, rows: pd.DataFrame) -> str | None:
     return f"dvc exp apply {shlex.quote(best['name']) if (rows['name'] == best['name']).sum() == 1 else best.rev[:7]}"
 
 
-def apply(best: dict[str, Any], get: str) -> None:
-    """Bring the files of an experiment into the workspace. Raises UserError for a commit, or where they do not fit.
+def apply(best: dict[str, Any]) -> None:
+    """Bring the files of an experiment into the workspace. Raises UserError where they do not fit.
 
     Git brings what the experiment changed. DVC's own apply brings all files as they were when it began, and so would undo
     the commits since.
     """
-    if best["kind"] == "commit":
-        raise UserError(
-            f"--apply: {best['name']} is a commit and no experiment; to look at it: {get}; "
-            f"to take it into this branch: git merge {best['rev'][:7]}"
-        )
     try:
         git("cherry-pick", "--no-commit", best["rev"])
     except UserError as error:
@@ -186,7 +184,7 @@ def told(facts: dict[str, Any]) -> list[str]:
 
 
 def listed(scored: dict[str, Any]) -> str:
-    return ", ".join(f"{name} {value}" for name, value in scored.items())
+    return ", ".join(f"{name} {str(value)[:7] if name == 'data' else value}" for name, value in scored.items())
 
 
 def text(value: Any) -> str:

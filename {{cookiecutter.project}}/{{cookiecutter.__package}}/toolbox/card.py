@@ -47,7 +47,7 @@ def collect(rev: str | None) -> dict[str, Any]:
     """All that the card says. Raises UserError where the results are not there."""
     facts: dict[str, Any] = metadata.collect(rev)
     with files(rev, [schema.PATH]) as folder:
-        found = Schema.model_validate_json((folder / schema.PATH).read_text(encoding="utf-8"))
+        found = schema.load(folder / schema.PATH)
     facts["params"] = YAML(typ="safe", pure=True).load(at(rev, "params.yaml"))
     facts["schema"] = found.model_dump(exclude_defaults=True)
     facts["limits"] = limits(facts, found)

@@ -66,6 +66,8 @@ def collect(file: str | None, against: str | None, threshold: float, ignored: li
     if wrong := [name for name in ignored if name not in columns]:
         raise UserError(f"--ignore {wrong[0]}: is no column that is compared; {known(wrong[0], list(columns))}")
     columns = {name: column for name, column in columns.items() if name not in ignored}
+    if not columns:
+        raise UserError("--ignore: leaves no column to compare")
     new = of_file(file, found, columns) if file else of_workspace(columns)
     if not new.seen:
         raise UserError(f"{new.of}: has none of the columns to compare, which are {listed(list(columns))}")

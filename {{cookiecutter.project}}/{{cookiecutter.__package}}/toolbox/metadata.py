@@ -10,7 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
 
+from .. import params
 from ..errors import UserError
 from ..params import flat
 from . import models
@@ -26,6 +28,7 @@ FILES = {
 
 def run(arguments: Namespace) -> None:
     """Print the facts about a revision or an experiment, or about the workspace."""
+    params.read()  # which says where to run this
     facts = collect(arguments.rev)
     if arguments.json:
         print(json.dumps(facts, indent=2, ensure_ascii=False))
@@ -52,13 +55,15 @@ def read(folder: Path, path: str) -> dict[str, Any]:
     """What a file has; of dvc.lock, the raw data. Raises UserError where it is not there."""
     try:
         content = YAML(typ="safe", pure=True).load((folder / path).read_text(encoding="utf-8"))
+        if path == "dvc.lock":
+            raw = next(dep for dep in content["stages"]["prepare"]["deps"] if dep["path"].startswith("data/raw/"))
+            return {"file": raw["path"], "md5": raw["md5"]}
+        content.pop("step", None)  # of dvclive
+        return content
     except FileNotFoundError as error:
         raise UserError(f"{path} is not in the workspace; run: dvc repro") from error
-    if path == "dvc.lock":
-        raw = next(dep for dep in content["stages"]["prepare"]["deps"] if dep["path"].startswith("data/raw/"))
-        return {"file": raw["path"], "md5": raw["md5"]}
-    content.pop("step", None)  # of dvclive
-    return content
+    except (YAMLError, AttributeError, KeyError, StopIteration, TypeError) as error:
+        raise UserError(f"{path} is damaged; bring it back by Git or DVC, or run: dvc repro") from error
 
 
 def experiment(rev: str | None) -> dict[str, Any]:

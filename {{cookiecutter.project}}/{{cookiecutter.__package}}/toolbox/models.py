@@ -102,8 +102,11 @@ def switched(commit: str) -> Iterator[Repo]:
     # In a commit, DVC would look for a remote beside the project, ../penguins-remote, in /: those of the workspace count.
     with Repo() as repo:
         config = {name: repo.config[name] for name in ("core", "remote")}
-    with Repo(config=config) as repo, repo.switch(commit):
-        yield repo
+    try:
+        with Repo(config=config) as repo, repo.switch(commit):
+            yield repo
+    except DvcException as error:  # such as a dvc.lock that is damaged
+        raise UserError(f"{commit[:7]}: {' '.join(str(error).split())}") from error
 
 
 def _made(info: dict) -> bool:

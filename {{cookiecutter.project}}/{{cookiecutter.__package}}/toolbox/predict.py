@@ -156,17 +156,14 @@ def write(tables: Iterator[pa.Table], output: Path | None) -> None:
     if output is None:
         write_csv(tables, sys.stdout)
         return
-    try:
-        with replacing(output) as temporary:
-            if output.suffix == ".csv":
-                with temporary.open("w", encoding="utf-8", newline="") as file:
-                    write_csv(tables, file)
-            else:
-                with pq.ParquetWriter(temporary, first.schema) as writer:
-                    for table in tables:
-                        writer.write_table(table)
-    except OSError as error:
-        raise UserError(f"-o {output}: cannot be written ({error.strerror})") from error
+    with replacing(output) as temporary:
+        if output.suffix == ".csv":
+            with temporary.open("w", encoding="utf-8", newline="") as file:
+                write_csv(tables, file)
+        else:
+            with pq.ParquetWriter(temporary, first.schema) as writer:
+                for table in tables:
+                    writer.write_table(table)
 
 
 def write_csv(tables: Iterator[pa.Table], file: TextIO) -> None:

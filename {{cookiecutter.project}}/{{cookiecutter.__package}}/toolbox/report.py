@@ -13,9 +13,9 @@ import pandas as pd
 import vl_convert
 from altair import SCHEMA_VERSION
 
+from .. import params
 from ..errors import UserError
 from ..files import replacing
-from ..params import flat
 from . import charts
 from .compare import headings
 from .facts import collect
@@ -28,6 +28,7 @@ def run(arguments: Namespace) -> None:
     page = Path(arguments.output)
     if page.suffix != ".html":
         raise UserError(f"--output {arguments.output}: is no .html file; the Markdown goes beside it")
+    params.read()  # which says where to run this
     facts = collect(arguments.all, arguments.where, arguments.top)
     if arguments.json:
         print(json.dumps(facts, indent=2, ensure_ascii=False))
@@ -57,7 +58,7 @@ def template(name: str, **options: Any) -> jinja2.Template:
     loader = jinja2.FileSystemLoader(Path(__file__).parent)
     options |= {"trim_blocks": True, "lstrip_blocks": True, "undefined": jinja2.StrictUndefined}
     pages = jinja2.Environment(loader=loader, **options)
-    pages.filters |= {"flat": flat, "headings": headings, "digest": digest, "pieces": pieces}
+    pages.filters |= {"flat": params.flat, "headings": headings, "digest": digest, "pieces": pieces}
     pages.filters["colour_of"] = charts.colour_of
     return pages.get_template(name)
 

@@ -18,9 +18,9 @@ from pathlib import Path
 from typing import Any
 
 from dvc.config import Config
-from dvc.exceptions import DvcException
 from dvc.repo import Repo
 from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
 
 from .. import params
 from ..errors import UserError
@@ -83,8 +83,11 @@ def proof(commit: str, recorded: dict[str, dict[str, str]]) -> dict[str, Any]:
 
 def outs(lock: str) -> dict[str, dict[str, str]]:
     """The MD5 of each output in dvc.lock, by stage and path."""
-    stages = (YAML(typ="safe", pure=True).load(lock) or {}).get("stages", {})
-    return {name: {out["path"]: out["md5"] for out in stage.get("outs", [])} for name, stage in stages.items()}
+    try:
+        stages = (YAML(typ="safe", pure=True).load(lock) or {}).get("stages", {})
+        return {name: {out["path"]: out["md5"] for out in stage.get("outs", [])} for name, stage in stages.items()}
+    except (YAMLError, AttributeError, KeyError, TypeError) as error:
+        raise UserError("dvc.lock is damaged; run: dvc repro, and commit it") from error
 
 
 # --- The clone ----------------------------------------------------------------------------------------------------
@@ -186,7 +189,7 @@ def listing(commit: str, path: str) -> dict[str, str] | None:
         with switched(commit) as repo:
             files = repo.dvcfs.find(path, detail=True)
             return {name.lstrip("/"): info["dvc_info"]["md5"] for name, info in files.items()} or None
-    except (OSError, DvcException):
+    except (OSError, UserError):
         return None
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from difflib import get_close_matches
 from itertools import product
-from math import exp
+from math import exp, isfinite
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +35,7 @@ METRICS = {
     "rmse": "neg_root_mean_squared_error",
     "mae": "neg_mean_absolute_error",
 }
+LARGEST = 700  # the power of e that is still a number
 DISTRIBUTIONS = (
     "constant",
     "categorical",
@@ -162,6 +163,8 @@ def load(path: str, params: dict[str, Any], task: str) -> Space:
         content = YAML(typ="safe", pure=True).load(Path(path).read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise UserError(f"{path}: there is no such file; see the README for one") from error
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read ({error.strerror})") from error
     except (YAMLError, UnicodeDecodeError) as error:
         raise UserError(f"{path}: {' '.join(str(error).split())}") from error
     try:
@@ -310,6 +313,8 @@ class _Reader:
             raise UserError(f"{where}: {shape} needs min and max")
         low, high = (_number(end, where) for end in ends)
         if shape in ("log_uniform", "q_log_uniform"):  # W&B's bounds are exponents of e
+            if high > LARGEST:
+                raise UserError(f"{where}: {shape} is up to e to the {high}; log_uniform_values takes values")
             low, high = exp(low), exp(high)
         log = "log" in shape
         step = (
@@ -336,7 +341,7 @@ def _known(content: Any, keys: tuple[str, ...], where: str) -> None:
 
 
 def _number(value: Any, where: str) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float):
+    if isinstance(value, bool) or not isinstance(value, int | float) or not isfinite(value):
         raise UserError(f"{where}: {value!r}: should be a number")
     return value
 
@@ -348,10 +353,15 @@ def _pruner(content: dict[str, Any] | None) -> BasePruner:
     _known(content, ("type", "min_iter", "max_iter", "s", "eta"), "early_terminate.")
     if content.get("type") != "hyperband":
         raise UserError(f"early_terminate.type: {content.get('type')!r}: use hyperband")
+    for key in content.keys() - {"type"}:
+        _number(content[key], f"early_terminate.{key}")
     eta = content.get("eta", 3)
     first = content.get("min_iter")
     if first is None:
         if not {"max_iter", "s"} <= content.keys():
             raise UserError("early_terminate: needs min_iter, or max_iter and s")
         first = max(1, content["max_iter"] // eta ** content["s"])
-    return SuccessiveHalvingPruner(min_resource=first, reduction_factor=eta)
+    try:
+        return SuccessiveHalvingPruner(min_resource=first, reduction_factor=eta)
+    except (TypeError, ValueError) as error:
+        raise UserError(f"early_terminate: {error}") from error

@@ -7,6 +7,7 @@ inputs begin a new study, and never reuse trials of an old one.
 import hashlib
 import json
 import os
+import shlex
 from dataclasses import asdict, dataclass
 from itertools import accumulate
 from pathlib import Path
@@ -233,7 +234,7 @@ def _importance(study: Study) -> list[dict]:
 # --- Its place in DVC -------------------------------------------------------------------------------------------
 
 
-def write_pipeline(study: Study, command: str) -> None:
+def write_pipeline(study: Study, command: str, file: str) -> None:
     """A stage in a pipeline file of its own, so that `dvc status` tells when the sweep is out of date."""
     drawn = {
         "score by trial": ("history", {"template": "linear", "x": "trial", "y_label": "score"}, ["value", "best"]),
@@ -245,8 +246,8 @@ def write_pipeline(study: Study, command: str) -> None:
     stage = {
         "desc": "Search params by cross-validation",
         "wdir": "..",
-        "cmd": command,
-        "deps": [*study.files, command.split()[-1]],
+        "cmd": f"{command} {shlex.quote(file)}",
+        "deps": [*study.files, file],
         "params": list(study.params),
         # A run adds to the journal: without persist, DVC would delete it first.
         "outs": [{RESULTS.as_posix(): {"persist": True}}],
@@ -260,6 +261,6 @@ def write_pipeline(study: Study, command: str) -> None:
     }
     yaml = YAML()
     yaml.width = 200
-    with replacing(PIPELINE) as temporary, temporary.open("w", encoding="utf-8", newline="\n") as file:
-        file.write(HEADER)
-        yaml.dump(content, file)
+    with replacing(PIPELINE) as temporary, temporary.open("w", encoding="utf-8", newline="\n") as written:
+        written.write(HEADER)
+        yaml.dump(content, written)

@@ -45,7 +45,7 @@ def run(arguments: Namespace) -> None:
     params.check(values)
     if not in_dvc:
         _check_files(arguments.top)
-        _dvc("repro", "--quiet", "prepare")
+        _dvc("repro", "prepare")
     space = spaces.load(arguments.file, values, schema.load().task)
     if space.scoring:
         values["train"]["scoring"] = space.scoring
@@ -60,7 +60,7 @@ def run(arguments: Namespace) -> None:
     names = []
     if not in_dvc:
         names = [_experiment(study, trial, values) for trial in study.best(arguments.top)]
-        write_pipeline(study, f"python -m {__package__.partition('.')[0]} sweep {arguments.file}")
+        write_pipeline(study, f"python -m {__package__.partition('.')[0]} sweep", arguments.file)
         with Repo() as repo:
             repo.commit(PIPELINE.as_posix(), force=True)
     _summary(study, names, arguments.json)
@@ -161,7 +161,9 @@ class Search:
         while True:
             while more and finished + len(self.running) < total and len(self.running) < self.workers.size:
                 more = self.begin()
+                finished = len(self.study.trials)  # one more where it failed before any fit
             if not self.running:
+                yield finished
                 return
             self.collect()
             finished = len(self.study.trials)
