@@ -125,6 +125,11 @@ def test_one_line_for_what_cannot_be_tried(project, proof, monkeypatch):
     ):
         with pytest.raises(proof.UserError, match=f"^{said}$"):
             proof.run(Namespace(rev=rev, json=False))
+    (project.path / "dvc.lock").write_text("stages: [")
+    project.commit("A damaged lock")
+    with pytest.raises(proof.UserError, match=r"^dvc.lock is damaged; run: dvc repro, and commit it$"):
+        proof.run(Namespace(rev=None, json=False))
+    project.run("git", "reset", "-q", "--hard", "HEAD~1")
     shutil.rmtree(project.path / ".dvc/cache")
     _, said = reproduce(project, code=1)
     why = "neither the DVC remote nor the cache has it; where it is, run: dvc push data/raw/penguins.csv"

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -204,6 +205,12 @@ def test_a_trial_that_fails_is_one_trial_less_and_many_are_the_end(project):
     output = sweep(project, "--top", "0")
     assert "1 complete, 1 fail" in output
     assert "'max_depth' parameter of RandomForestClassifier must be" in (study(project) / "trials.csv").read_text()
+    write_sweep(project, {"max_depth": {"values": [3, -1, -2, -3]}, "n_estimators": {"value": 3}})
+    shutil.move(project.path / "sweep.yaml", project.path / "my sweep.yaml")
+    sweep(project, "my sweep.yaml", "--trials", "4", "--top", "0")
+    assert len(pd.read_csv(study(project) / "trials.csv")) == 4
+    assert "sweep 'my sweep.yaml'\n" in project.read("sweep/dvc.yaml")
+    assert "up to date" in project.dvc("status", "sweep/dvc.yaml")
     write_sweep(project, {"max_depth": {"min": -9, "max": -1}})
     assert "error: all of the first 5 trials failed, the last with: params.yaml" in sweep(project, code=1)
 
