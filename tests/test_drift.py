@@ -257,7 +257,7 @@ def test_a_mistake_gives_one_line_and_exit_code_1(moved, tmp_path):
         assert output.startswith(f"error: {message}")
         assert (code, output.count("\n")) == (1, 1)
     usage = drift(moved, "--threshold", "x", code=1)
-    assert usage.endswith("error: argument --threshold: invalid float value: 'x'\n")
+    assert usage.endswith("error: argument --threshold: 'x': should be a number above 0\n")
     assert drift(moved, "no.csv", code=1).startswith("error: no.csv: there is no such file")
 
 
