@@ -1,7 +1,7 @@
 """Peak memory of predict by the number of rows: python -m benchmarks.memory [ROWS ...]; default: 1 and 10 million.
 
-The model is a logistic regression of four columns, so that reading and writing decide. Peak is the most resident memory
-that the process had, as the system tells it (Linux, macOS).
+The model is a logistic regression of four columns, so that reading and writing use most of the memory. The peak is the
+largest resident memory of the process, as the system reports it (Linux, macOS).
 """
 
 import os
@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 
 from .__main__ import TEMPLATE, run
 
-PART = 100_000  # rows that are made at a time
+PART_ROWS = 100_000  # made at a time
 UNIT = 1 if sys.platform == "darwin" else 1024  # of ru_maxrss, in bytes
 
 
@@ -48,7 +48,7 @@ def part(seed: int, rows: int) -> pd.DataFrame:
 
 def write(path: Path, rows: int) -> None:
     """Write rows in parts: as text, or as row groups."""
-    parts = (part(number, min(PART, rows - start)) for number, start in enumerate(range(0, rows, PART)))
+    parts = (part(number, min(PART_ROWS, rows - start)) for number, start in enumerate(range(0, rows, PART_ROWS)))
     if path.suffix == ".csv":
         with path.open("w") as file:
             for number, frame in enumerate(parts):

@@ -17,6 +17,7 @@ from contextlib import ExitStack, contextmanager
 from itertools import count
 from pathlib import Path
 
+import optuna
 import yaml
 from sklearn.datasets import make_classification
 
@@ -24,17 +25,17 @@ from .__main__ import TEMPLATE, run
 
 PAIRS = 3
 WARM = 2
-# The space of the chapter on sweeps that this template follows; then forests that are quick to fit, and slow.
-CHAPTER = {
+# Five hyperparameters of a forest; then forests that are quick to fit, and slow.
+WIDE = {
     "n_estimators": {"min": 50, "max": 300},
     "max_depth": {"min": 5, "max": 30},
     "min_samples_split": {"min": 2, "max": 20},
     "min_samples_leaf": {"min": 1, "max": 10},
     "max_features": {"value": "sqrt"},
 }
-CHEAP = CHAPTER | {"n_estimators": {"min": 10, "max": 50}}
-SLOW = CHAPTER | {"n_estimators": {"min": 500, "max": 550}}
-SPACES = (("chapter", CHAPTER, 6), ("cheap", CHEAP, 30))  # and trials for a rate
+CHEAP = WIDE | {"n_estimators": {"min": 10, "max": 50}}
+SLOW = WIDE | {"n_estimators": {"min": 500, "max": 550}}
+SPACES = (("wide", WIDE, 6), ("cheap", CHEAP, 30))  # and trials for a rate
 PRUNED = {"type": "hyperband", "min_iter": 2, "eta": 3}  # as a project's sweep.yaml has it
 
 
@@ -58,17 +59,19 @@ def main() -> None:
                 report(figure.format(", --jobs 2"), bench.sweep(4 * trials, two), bench.one_by_one)
         for space, parameters, trials in SPACES:
             bench.write(parameters)
-            with bench.cluster(1) as one:
-                report(f"{space} space: one Dask worker / one process", bench.sweep(trials, one), bench.sweep(trials))
+            with bench.cluster(1) as worker:
+                report(
+                    f"{space} space: one Dask worker / one process", bench.sweep(trials, worker), bench.sweep(trials)
+                )
         bench.write(SLOW)
-        with bench.cluster(1) as one, bench.cluster(2) as two:
-            report("fits of a second: two Dask workers / one", bench.sweep(6, two), bench.sweep(3, one))
+        with bench.cluster(1) as single, bench.cluster(2) as pair:
+            report("fits of a second: two Dask workers / one", bench.sweep(6, pair), bench.sweep(3, single))
 
 
 def report(figure: str, measured: Callable[[], float], reference: Callable[[], float]) -> None:
     """Take the two rates in turn and print a row."""
     pairs = [(measured(), reference()) for _ in range(PAIRS + 1)][1:]
-    ratios = [one / other for one, other in pairs]
+    ratios = [ours / reference for ours, reference in pairs]
     ours, theirs = (statistics.median(column) for column in zip(*pairs, strict=True))
     spread = f"{min(ratios):.2f} to {max(ratios):.2f}"
     print(f"| {figure} | {statistics.median(ratios):.2f} | {spread} | {ours:.0f} | {theirs:.0f} |", flush=True)
@@ -90,10 +93,10 @@ class Bench:
         run(self.project, "git", "commit", "--quiet", "-m", "x")
         os.chdir(self.project)
         sys.path.insert(0, str(self.project))
-        names = ("params", "toolbox.objective", "toolbox.space", "toolbox.study", "toolbox.sweep", "toolbox.workers")
-        self.package = {name: importlib.import_module(f"penguins.{name}") for name in names}
-        self.package["toolbox.sweep"].optuna.logging.set_verbosity(30)
-        self.values = self.package["params"].read()
+        names = ("executors", "objective", "search", "study", "sweep_file")
+        self.package = {name: importlib.import_module(f"penguins.toolbox.sweep.{name}") for name in names}
+        optuna.logging.set_verbosity(optuna.logging.WARNING)
+        self.values = importlib.import_module("penguins.core.config").read_params()
         self.numbers = count()
 
     def write(self, parameters: dict, **keys: dict) -> None:
@@ -103,16 +106,16 @@ class Bench:
     def space(self) -> tuple[str, object]:
         file = f"sweep{next(self.numbers)}.yaml"
         Path(file).write_text(self.content)
-        return file, self.package["toolbox.space"].load(file, self.values, "classification")
+        return file, self.package["sweep_file"].load(file, self.values, "classification")
 
     def sweep(self, trials: int, workers: object | None = None) -> Callable[[], float]:
         """Trials per minute of a sweep."""
 
         def rate() -> float:
-            study = self.package["toolbox.study"].open_study(*self.space(), self.values)
-            objective = self.package["toolbox.objective"].Objective(self.values)
-            where = workers or self.package["toolbox.workers"].Here()
-            search = self.package["toolbox.sweep"].Search(study, objective, where, None)
+            study = self.package["study"].open_study(*self.space(), self.values)
+            objective = self.package["objective"].Objective(self.values)
+            executor = workers or self.package["executors"].SerialExecutor()
+            search = self.package["search"].Search(study, objective, executor, None)
             list(search.until(WARM))
             return timed(lambda: list(search.until(WARM + trials)), trials)
 
@@ -122,14 +125,13 @@ class Bench:
         """Trials per minute of Optuna's own loop in memory over the same objective."""
 
         def rate() -> float:
-            optuna = self.package["toolbox.sweep"].optuna
             _, space = self.space()
-            objective = self.package["toolbox.objective"].Objective(self.values)
+            objective = self.package["objective"].Objective(self.values)
 
             def score(trial) -> float:
                 space.suggest(trial)
-                folds, pipeline, scoring = objective(space.point(trial.params))
-                return sum(folds(pipeline, scoring, range(len(folds.parts)))) / len(folds.parts)
+                validator, *job = objective(space.point(trial.params))
+                return statistics.fmean(validator.score(*job, range(len(validator.folds))))
 
             study = optuna.create_study(direction="maximize", sampler=optuna.samplers.TPESampler(seed=0))
             study.optimize(score, WARM)
@@ -143,12 +145,12 @@ class Bench:
         trees = (low + high) // 2 + next(self.numbers) % 5  # another number, so that nothing comes from a cache
         settings = (f"train.random_forest.n_estimators={trees}", f"train.seed={next(self.numbers)}")
         command = ["dvc", "exp", "run", "--quiet", *(f"--set-param={setting}" for setting in settings)]
-        found = timed(lambda: run(self.project, *command), 1)
+        rate = timed(lambda: run(self.project, *command), 1)
         run(self.project, "git", "checkout", "--quiet", "--force", "HEAD")
-        return found
+        return rate
 
     def processes(self, size: int):
-        return self.package["toolbox.workers"].Processes(size)
+        return self.package["executors"].ProcessExecutor(size, Path(".dvc/tmp/sweep"))
 
     @contextmanager
     def cluster(self, size: int) -> Iterator[object]:
@@ -165,7 +167,7 @@ class Bench:
                 process = subprocess.Popen(command, cwd=self.project.parent, stderr=subprocess.DEVNULL)
                 stack.callback(process.wait)
                 stack.callback(process.kill)
-            workers = stack.enter_context(self.package["toolbox.workers"].Dask(address))
+            workers = stack.enter_context(self.package["executors"].DaskExecutor(address))
             workers.client.wait_for_workers(size)
             yield workers
 

@@ -1,7 +1,7 @@
-"""Real tables that nobody here has seen: the data files of packages from PyPI.
+"""Real tables: the data files of packages from PyPI.
 
-Each goes to the template as it lies there; Stata files, which the template does not read, become Parquet. A table has
-100 to 60,000 rows. Half of them, told by the CRC of the name, are for development; the other half are only reported on.
+The template gets each file unchanged; only Stata files, which the template does not read, become Parquet. A table has
+100 to 60,000 rows. Half of them, by the CRC of the name, are for development; the other half are only reported on.
 """
 
 import importlib.util
@@ -15,11 +15,11 @@ from typing import NamedTuple
 import pandas as pd
 
 TEMPLATE = Path(__file__).parents[1]
-sys.path.insert(0, str(TEMPLATE / "{{cookiecutter.project}}" / "{{cookiecutter.__package}}"))
-writes, sys.dont_write_bytecode = sys.dont_write_bytecode, True  # into the template, which would go into every project
-from raw import tablefile
+sys.path.insert(0, str(TEMPLATE / "{{cookiecutter.project}}" / "{{cookiecutter.__package}}" / "core"))
+before, sys.dont_write_bytecode = sys.dont_write_bytecode, True  # bytecode in the template would go into each project
+from sniff import dialect  # noqa: E402
 
-sys.dont_write_bytecode = writes
+sys.dont_write_bytecode = before
 
 PACKAGES = {
     "bokeh_sampledata": "_data",
@@ -83,7 +83,7 @@ def _unpack(root: Path) -> None:
 def pick_target(frame: pd.DataFrame) -> str | None:
     """The last column of 2 to 10 values, each in 5 rows or more; else the last numeric one of more than 10 values.
 
-    None where there is none, or nothing beside it but the names of the rows.
+    None if there is none, or nothing beside it but the names of the rows.
     """
     columns = [name for name in frame if not str(name).startswith("Unnamed: ")]
     if len(columns) < 2:
@@ -99,13 +99,13 @@ def pick_target(frame: pd.DataFrame) -> str | None:
 
 
 def _as_read(path: Path, frame: pd.DataFrame, target: str) -> str:
-    """The name that the template has for a column that pandas named: of a table without a header, another."""
-    names = tablefile.detect(path).names
+    """The template's name for a column that pandas named: another one if the table has no header."""
+    names = dialect.detect(path).names
     return target if target in names else names[list(map(str, frame)).index(target)]
 
 
 def _read(path: Path) -> pd.DataFrame | None:
-    """As pandas reads it by default, to count rows and pick a target; None for what is no table."""
+    """The table as pandas reads it by default, to count rows and pick a target; None if pandas cannot read it."""
     try:
         if path.suffix == ".dta":
             return pd.read_stata(path)

@@ -1,4 +1,4 @@
-"""Put the data and the free text in place, make the first commit, say what to do next. Warns, never fails."""
+"""Put the data and the free text in place, make the first commit, print the next steps. Warns, never fails."""
 
 import hashlib
 import json
@@ -8,9 +8,10 @@ import shlex
 import shutil
 import subprocess
 import sys
-from pathlib import Path, PureWindowsPath
+import tempfile
+from pathlib import Path
 
-ANSWERS = json.loads(r'''{{ cookiecutter | tojson }}''')
+ANSWERS = json.loads(r'''{{ cookiecutter | tojson }}''')  # fmt: skip
 PACKAGE = ANSWERS["__package"]
 # Where cookiecutter runs in a Git hook, these would point the commands below at another repository.
 ELSEWHERE = {"GIT_DIR", "GIT_INDEX_FILE", "GIT_PREFIX", "GIT_WORK_TREE"}
@@ -25,7 +26,7 @@ def find_table() -> dict:
         note.unlink()
         return found
     sys.dont_write_bytecode = True
-    sys.path[:0] = ["_generate", PACKAGE]
+    sys.path[:0] = ["_generate", f"{PACKAGE}/core"]
     from inspect_table import TableError, inspect
 
     try:
@@ -59,11 +60,42 @@ def quote(text: str | None) -> str:
 
 
 def remote() -> str:
-    """The URL of the DVC remote for .dvc/config, where a relative path starts from .dvc/; quoted for that file."""
+    """The URL of the DVC remote for .dvc/config, quoted for that file.
+
+    A folder gets its full path, with ~ for the user's home: in other commits than the last one, DVC 3.67 looks for a
+    relative path in the wrong place.
+    """
     url = ANSWERS["remote_url"].strip() or f"../{ANSWERS['project']}-remote"
-    if "://" not in url and not (Path(url).is_absolute() or PureWindowsPath(url).is_absolute()):
-        url = str(Path(url).expanduser()) if url.startswith("~") else f"../{url}"
+    if "://" not in url and not url.startswith("~"):
+        url = with_home(Path(os.path.abspath(url))) if is_real_project() else f"../{url}"
+    if {"'", '"'} <= set(url) or "%(" in url or not url.isprintable():  # which that file cannot hold
+        url = f"../../{ANSWERS['project']}-remote"
     return f"'{url}'" if '"' in url else f'"{url}"'
+
+
+def with_home(path: Path) -> str:
+    """The path, from ~ if it is in the user's home: then it is right for others too, and names nobody."""
+    try:
+        return f"~/{path.relative_to(Path.home()).as_posix()}"
+    except (RuntimeError, ValueError):  # no home, or elsewhere
+        return path.as_posix()
+
+
+def is_real_project() -> bool:
+    """Whether this folder will stay. `cruft update` compares two projects in temporary folders, which should not differ."""
+    return "_output_dir" in ANSWERS or not Path.cwd().is_relative_to(Path(tempfile.gettempdir()).resolve())
+
+
+def ignore_remote() -> None:
+    """Keep a remote that is a folder within a Git repository out of the repository."""
+    url = ANSWERS["remote_url"].strip() or f"../{ANSWERS['project']}-remote"
+    if "://" in url or not is_real_project():
+        return
+    folder = Path(os.path.abspath(Path(url).expanduser()))
+    in_git = Path.cwd() in folder.parents or any((parent / ".git").exists() for parent in folder.parents)
+    if in_git and not folder.exists():
+        folder.mkdir(parents=True)
+        (folder / ".gitignore").write_text("# the DVC remote\n*\n", encoding="utf-8", newline="\n")
 
 
 def fill(path: str, values: dict[str, str]) -> None:
@@ -74,20 +106,28 @@ def fill(path: str, values: dict[str, str]) -> None:
 
 
 def remove_unwanted() -> None:
-    """Remove what the answers leave out, and the hooks' helpers. A folder cannot have a conditional name."""
+    """Remove what the answers leave out, and the hooks' helpers."""
     shutil.rmtree("_generate")
+    for bytecode in Path().rglob("__pycache__"):  # of a template that was imported from where it lies
+        shutil.rmtree(bytecode)
     if ANSWERS["ci"] != "github":
         shutil.rmtree(".github")
+    unwanted = [] if ANSWERS["ci"] == "gitlab" else [".gitlab-ci.yml"]
+    if ANSWERS["license"] == "none":
+        unwanted.append("LICENSE")
     if not ANSWERS["toolbox"]:
         shutil.rmtree(f"{PACKAGE}/toolbox")
-        for name in ("parallel", "slices_categories", "slices_numbers"):
-            Path(f".dvc/plots/{name}.json").unlink()
+        plots = ("parallel", "slices_categories", "slices_numbers")
+        unwanted += ["sweep.yaml", "MLproject", "python_env.yaml", f"{PACKAGE}/__main__.py"]
+        unwanted += [f".dvc/plots/{name}.json" for name in plots]
+    for path in unwanted:
+        Path(path).unlink()
 
 
 def git(*arguments: str) -> subprocess.CompletedProcess:
     settings = ("init.defaultBranch=main", "core.safecrlf=false", "commit.gpgsign=false", "maintenance.auto=false")
     command = ["git", *(word for setting in settings for word in ("-c", setting)), *arguments]
-    return subprocess.run(command, env=ENVIRONMENT, capture_output=True, text=True, errors="replace")
+    return subprocess.run(command, check=False, env=ENVIRONMENT, capture_output=True, text=True, errors="replace")
 
 
 def commit() -> str:
@@ -147,7 +187,7 @@ def next_steps(table: dict) -> str:
 
 if __name__ == "__main__":
     for stream in (sys.stdout, sys.stderr):  # a failure here would delete the project
-        stream.reconfigure(errors="backslashreplace")
+        stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]  # it is a TextIOWrapper here
     table = find_table()
     if table["source"]:
         place(Path(table["source"]), table["name"])
@@ -161,6 +201,7 @@ if __name__ == "__main__":
             "__REMOTE__": remote(),
         })  # fmt: skip
     remove_unwanted()
+    ignore_remote()
     left = commit()
     print(next_steps(table))
     if left:

@@ -1,4 +1,4 @@
-"""Refuse unusable answers before anything is written: one line that says what and what to do."""
+"""Refuse unusable answers before anything is written, in one line: the answer, the problem, the fix."""
 
 import json
 import keyword
@@ -7,9 +7,9 @@ import re
 import sys
 from pathlib import Path
 
-ANSWERS = json.loads(r'''{{ cookiecutter | tojson }}''')
-# The template may be named by a path from where the user stands, and a hook runs inside the new project. cruft does not
-# tell where it is: TEMPLATE is None then.
+ANSWERS = json.loads(r'''{{ cookiecutter | tojson }}''')  # fmt: skip
+# The template may be named by a path from where the user stands, and a hook runs inside the new project. Under
+# cruft the place is unknown, and TEMPLATE is None.
 STARTS = (os.environ.get("PWD", ""), ANSWERS.get("_output_dir", ""))
 FOLDER, PACKAGE = {% raw %}"{{cookiecutter.project}}", "{{cookiecutter.__package}}"{% endraw %}
 FOLDERS = [Path(start, ANSWERS.get("_repo_dir", "-"), FOLDER) for start in STARTS]
@@ -20,9 +20,9 @@ TAKEN |= {"dask", "mlflow", "optuna", "wandb", *sys.stdlib_module_names}
 
 
 def check_name(project: str, package: str) -> None:
-    """Refuse a project name that is no folder, no package or no DVC artifact."""
+    """Refuse a project name that cannot name a folder, a package and a DVC artifact."""
     if not re.fullmatch(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?", project):
-        sys.exit(f"project: {project!r} is no usable name; use lower-case letters, digits and hyphens")
+        sys.exit(f"project: {project!r} cannot name a folder and a package; use lower-case letters, digits and hyphens")
     pinned = (TEMPLATE / "requirements.txt").read_text().splitlines() if TEMPLATE else []
     packages = {line.partition("==")[0].replace("-", "_") for line in pinned}
     if package in TAKEN | packages or keyword.iskeyword(package):
@@ -30,17 +30,17 @@ def check_name(project: str, package: str) -> None:
 
 
 def check_remote(url: str) -> None:
-    """Refuse what DVC's config file, which has no escapes, cannot hold."""
+    """Refuse a URL that DVC's config file, which has no escapes, cannot hold."""
     if any(not character.isprintable() for character in url) or {"'", '"'} <= set(url) or "%(" in url:
         sys.exit(f"remote_url: {url!r} holds a control character, both kinds of quotes or %(; choose another place")
 
 
 def check_table() -> None:
-    """Refuse a table that cannot be learned from; leave what was found to post_gen, in table.json."""
+    """Refuse a table that cannot be learned from; leave the result to post_gen, in table.json."""
     if TEMPLATE is None:
         return  # post_gen looks at the table then
     sys.dont_write_bytecode = True
-    sys.path[:0] = [str(TEMPLATE / "_generate"), str(TEMPLATE / PACKAGE)]
+    sys.path[:0] = [str(TEMPLATE / "_generate"), str(TEMPLATE / PACKAGE / "core")]
     from inspect_table import TableError, inspect
 
     try:
@@ -50,7 +50,7 @@ def check_table() -> None:
 
 
 if __name__ == "__main__":
-    sys.stderr.reconfigure(errors="backslashreplace")
+    sys.stderr.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]  # it is a TextIOWrapper here
     check_name(ANSWERS["project"], ANSWERS["__package"])
     check_remote(ANSWERS["remote_url"])
     check_table()

@@ -1,6 +1,6 @@
 """Baking projects, and running commands in them as a user would, whatever the machine's own settings are."""
 
-import importlib
+import importlib.util
 import json
 import os
 import re
@@ -10,10 +10,28 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
 import pytest
+import yaml
 
 TEMPLATE = Path(__file__).parents[1]
-SAMPLE = TEMPLATE / "{{cookiecutter.project}}" / "_generate" / "sample" / "penguins.csv"
+PROJECT = TEMPLATE / "{{cookiecutter.project}}"
+PACKAGE = PROJECT / "{{cookiecutter.__package}}"
+SAMPLE = PROJECT / "_generate" / "sample" / "penguins.csv"
+
+
+def import_package(name: str) -> None:
+    """Import the package of the generated project from the template itself: its files are copied, not rendered."""
+    spec = importlib.util.spec_from_file_location(
+        name, PACKAGE / "__init__.py", submodule_search_locations=[str(PACKAGE)]
+    )
+    sys.modules[name] = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(sys.modules[name])
+
+
+sys.dont_write_bytecode = True  # the template's folder is copied into every project
+import_package("example")
 
 
 def literal(text: str) -> str:
@@ -125,8 +143,51 @@ def finished(cookiecutter, tmp_path_factory):
 @pytest.fixture
 def project(finished, tmp_path):
     """A copy of the finished project, cache included, to change at will."""
-    shutil.copytree(finished.path.parent, tmp_path / "copy", symlinks=True)
-    return BakedProject(tmp_path / "copy" / "penguins", finished.output)
+    return copy_project(finished, tmp_path / "copy")
+
+
+def copy_project(project: BakedProject, folder: Path) -> BakedProject:
+    """Copy a project with what is beside it, and move its DVC remote, whose full path is in .dvc/config, there too."""
+    shutil.copytree(project.path.parent, folder, symlinks=True)
+    copy = BakedProject(folder / project.path.name, project.output)
+    config = copy.path / ".dvc/config"
+    config.write_text(config.read_text().replace(str(project.path.parent), str(folder)))
+    copy.run("git", "commit", "--quiet", "--all", "--amend", "--no-edit")
+    return copy
+
+
+@pytest.fixture
+def params(tmp_path, monkeypatch):
+    """The project's params.yaml with a made-up table, in an empty folder; `params(section={...})` schema_diff it."""
+    monkeypatch.chdir(tmp_path)
+    random = np.random.default_rng(0)
+    size = random.normal(size=120)
+    table = pd.DataFrame(
+        {
+            "size": size,
+            "colour": random.choice(["red", "green", None], 120),
+            "seen": pd.date_range("2024-01-01", periods=120).strftime("%Y-%m-%d"),
+            "site": random.choice(list("abcdefgh"), 120),
+            "kind": np.where(size + random.normal(scale=0.5, size=120) > 0, "large", "small"),
+            "weight": size * 3 + random.normal(size=120),
+        }
+    )
+    table.loc[::10, "size"] = np.nan
+    table.to_csv("table.csv", index=False)
+    values = yaml.safe_load((PROJECT / "params.yaml").read_text(encoding="utf-8"))
+    values["data"] |= {"path": "table.csv", "target": "kind", "task": "classification"}
+    values["prepare"] |= {"split": "random", "split_column": None, "test_size": 0.25}
+    values["train"] |= {"model": "random_forest", "scoring": None, "n_splits": 3, "train_sizes": [0.5, 1.0]}
+    values["train"]["random_forest"] |= {"n_estimators": 10}
+
+    def change(**sections):
+        for name, section in sections.items():
+            values[name] |= section
+        with Path("params.yaml").open("w", encoding="utf-8") as file:
+            yaml.safe_dump(values, file)
+
+    change()
+    return change
 
 
 @pytest.fixture(scope="session")

@@ -1,105 +1,28 @@
-"""compare and best: all experiments in one table, with their types; the best of them, and whether by more than noise."""
+"""compare and best on a project: all experiments in one table, and the best of them."""
 
 import json
 import math
+import re
 import shutil
+import signal
 import sys
 from io import StringIO
-from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
 import pytest
 from conftest import BakedProject
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from scipy import stats
-from test_project import QUICK, set_param
 
 pytestmark = pytest.mark.xdist_group("compare")  # one worker, so that what they share is made once
 
-# --- Without DVC: the package of a baked project, and made-up rows ----------------------------------------------------
-
-
-@pytest.fixture(scope="module")
-def toolbox(module):
-    return SimpleNamespace(**{name: module(f"toolbox.{name}") for name in ("experiments", "compare", "noise")})
-
-
-def made_up(toolbox, **columns: list):
-    columns = {name.replace("__", "."): pd.Series(cells, dtype=object) for name, cells in columns.items()}
-    rows = pd.DataFrame({name: toolbox.experiments._typed(cells) for name, cells in columns.items()})
-    metrics = [name for name in rows if name.startswith("cv_")]
-    return toolbox.experiments.Experiments(rows, metrics, [name for name in rows if "." in name], {})
-
-
-VALUES = [st.integers(-(10**9), 10**9), st.floats(allow_nan=False, allow_infinity=False), st.booleans(), st.text()]
-columns = st.one_of([st.lists(st.none() | kind, min_size=1, max_size=5) for kind in VALUES])
-
-
-@given(columns)
-@settings(deadline=None)
-def test_values_keep_their_type(toolbox, cells):
-    column = made_up(toolbox, metric=cells).rows.metric
-    found = [toolbox.experiments.plain(cell) for cell in column]
-    assert [(type(cell), cell) for cell in found] == [(type(cell), cell) for cell in cells]
-
-
-numbers = st.lists(st.none() | st.integers(-3, 3), min_size=4, max_size=4)
-
-
-@given(numbers, numbers, st.integers(-3, 3), st.sampled_from(["and", "or"]))
-@settings(deadline=None)
-def test_where_is_what_python_says_and_a_missing_value_fits_nothing(toolbox, depth, score, limit, word):
-    found = made_up(toolbox, name=list("abcd"), cv_mean=score, train__forest__max_depth=depth)
-    both = all if word == "and" else any
-    pairs = zip("abcd", score, depth, strict=True)
-    expected = [n for n, s, d in pairs if both([s is not None and s > limit, d is not None and d <= limit])]
-    try:
-        rows = found.where(f"cv_mean > {limit} {word} max_depth <= {limit}").rows
-    except toolbox.experiments.UserError as error:
-        assert str(error).startswith("no experiment fits --where")
-        rows = found.rows.head(0)
-    assert list(rows["name"]) == expected
-
-
-@given(st.lists(st.text(st.sampled_from("a|<>`*\\\n\r&~ ")), min_size=1, max_size=3))
-@settings(deadline=None)
-def test_a_cell_in_markdown_is_one_cell_in_one_line(toolbox, cells):
-    lines = toolbox.compare.markdown({"name": cells, "next": ["1"] * len(cells)}).split("\n")
-    assert len(lines) == len(cells) + 2
-    for line in lines:
-        without_escapes = line.replace("\\\\", "").replace("\\|", "").replace("\\`", "").replace("\\*", "")
-        assert without_escapes.count("|") == 3
-        assert not set("<`*\r") & set(without_escapes.replace("<br>", ""))
-
-
-def test_headings_are_short_where_that_is_enough(toolbox):
-    names = ["accuracy", "baseline.accuracy", "train.ridge.alpha", "train.model", "train.a.depth", "train.b.depth"]
-    assert toolbox.compare.headings(names) == ["accuracy", "baseline.accuracy", "alpha", "model", "a.depth", "b.depth"]
-
-
-@given(st.lists(st.floats(-1, 1), min_size=2, max_size=10), st.booleans())
-@settings(deadline=None)
-def test_the_corrected_t_test(toolbox, differences, by_time):
-    k = len(differences)
-    t, p = toolbox.noise.corrected_t_test(np.array(differences), by_time)
-    if np.allclose(differences, 0, atol=1e-12):
-        assert (t, p) == (0, 1)
-    elif np.ptp(differences) > 1e-6:
-        ratio = 2 / (k + 1) if by_time else 1 / (k - 1)
-        plain = stats.ttest_1samp(differences, 0).statistic  # whose variance counts 1/k times
-        assert t == pytest.approx(plain * math.sqrt((1 / k) / (1 / k + ratio)))
-        assert p == pytest.approx(2 * stats.t.cdf(-abs(t), k - 1))
-
-
-# --- With DVC: a project and three experiments ------------------------------------------------------------------------
+QUICK = ("train.train_sizes=[1.0]", "train.n_splits=2", "evaluate.importance.n_repeats=1")
 
 ODD = "a<b>|x"
 EXPERIMENTS = {
-    ODD: ("train.random_forest.n_estimators=7", *QUICK[1::2]),
-    "linear": ("train.model=logistic_regression", "train.logistic_regression.C=0.5", QUICK[1], QUICK[-1]),
-    "loss": ("train.scoring=neg_log_loss", "train.random_forest.max_depth=5", *QUICK[1::2]),
+    ODD: ("train.random_forest.n_estimators=7", *QUICK),
+    "linear": ("train.model=logistic_regression", "train.logistic_regression.C=0.5", QUICK[0], QUICK[2]),
+    "loss": ("train.scoring=neg_log_loss", "train.random_forest.max_depth=5", *QUICK),
 }
 
 
@@ -111,6 +34,12 @@ def three(finished, tmp_path_factory):
     for name, changes in EXPERIMENTS.items():
         project.dvc("exp", "run", "--temp", "-n", name, *(word for change in changes for word in ("-S", change)))
     return project
+
+
+def set_param(project: BakedProject, old: str, new: str) -> None:
+    text = project.read("params.yaml")
+    assert text.count(old) == 1
+    (project.path / "params.yaml").write_text(text.replace(old, new), encoding="utf-8")
 
 
 def command(project: BakedProject, *arguments: str, code: int = 0) -> str:
@@ -126,14 +55,14 @@ MANY = """
 import io, json, sys
 from contextlib import redirect_stdout
 from importlib import import_module
-from penguins.__main__ import parser
-from penguins.errors import UserError
+from penguins.core.errors import UserError
+from penguins.toolbox.cli import COMMANDS, parser
 printed = []
 for words in json.loads(sys.argv[1]):
     arguments = parser().parse_args(words)
     with redirect_stdout(io.StringIO()) as output:
         try:
-            import_module(f"penguins.toolbox.{arguments.command}").run(arguments)
+            import_module(f"penguins.toolbox.{COMMANDS[arguments.command]}").run(arguments)
         except UserError as error:
             print(f"error: {error}")
     printed.append(output.getvalue())
@@ -142,7 +71,8 @@ print(json.dumps(printed))
 
 
 def compared(project: BakedProject, *arguments: str) -> dict[str, dict]:
-    return {row["name"]: row for row in json.loads(command(project, "compare", "--json", *arguments))}
+    _, bracket, rows = command(project, "compare", "--json", *arguments).partition("[\n")  # after lines for the reader
+    return {row["name"]: row for row in json.loads(bracket + rows)}
 
 
 @pytest.mark.slow
@@ -155,7 +85,7 @@ def test_json_has_all_columns_with_their_types(three):
         "train.random_forest.max_depth": None,
         "train.random_forest.max_features": 0.5,
         "train.hist_gradient_boosting.early_stopping": False,
-        "train.learning_curve": [1.0],
+        "train.train_sizes": [1.0],
         "data.types": {},
         "train.scoring": None,
         "state": "done",
@@ -174,9 +104,9 @@ def test_json_has_all_columns_with_their_types(three):
 def test_the_table_has_what_differs_and_only_what_a_model_reads(three):
     lines = command(three, "compare").splitlines()
     heading = lines[0].split()
-    for name in ("purpose", "model", "cv_mean", "overfit_gap", "folds", "n_estimators", "max_depth", "C", "scoring"):
+    for name in ("purpose", "model", "cv_mean", "overfit_gap", "n_splits", "n_estimators", "max_depth", "C", "scoring"):
         assert name in heading
-    for name in ("state", "parent", "train_accuracy", "baseline.accuracy", "rows", "min_samples_leaf", "python"):
+    for name in ("state", "parent", "train_accuracy", "dummy_test_accuracy", "rows", "min_samples_leaf", "python"):
         assert name not in heading
     start = {name: lines[0].index(f" {name}") + 1 for name in ("n_estimators", "C")}
     cells = {line.split()[0]: line for line in lines[1:]}
@@ -200,15 +130,16 @@ def test_where(three):
 def test_a_mistake_gives_one_line(three):
     honest = "scored on the test rows, which give no honest estimate of a model that they chose"
     cases = {
-        "compare --where cv_meen>0": "no experiment has a metric or param 'cv_meen'; did you mean cv_mean",
-        "compare --where cv_mean>9": "no experiment fits --where 'cv_mean>9'",
-        "compare --where cv_mean": "--where 'cv_mean': is a number and compares nothing",
-        "compare --columns name,n_estimators": "'n_estimators' may be train.random_forest.n_estimators, train.gra",
-        "compare --sort folds.": "no experiment has a metric or param 'folds.'",
-        "best --metric roc_auc": f"roc_auc: {honest}; choose by cv_mean, or say --test\n",
-        "best --where f1>0.5": f"f1: {honest}",
-        "best --metric train_rows": "--metric train_rows: is more of it better? say --goal maximize or --goal min",
-        "best --metric train.folds": "--metric train.folds: is no metric that is a number",
+        "compare --where cv_meen>0": "--where 'cv_meen>0': 'cv_meen': no experiment has such a metric or param; did you",
+        "compare --where cv_mean>9": "--where 'cv_mean>9': no experiment fits",
+        "compare --where cv_mean": "--where 'cv_mean': is a value and not a condition",
+        "compare --where cv_mean.to_csv('x')==1": "--where \"cv_mean.to_csv('x')==1\": .to_csv() is not a method here",
+        "compare --columns name,n_estimators": "'n_estimators': may be train.random_forest.n_estimators, train.gra",
+        "compare --sort n_splits.": "'n_splits.': no experiment has such a metric or param",
+        "best --metric test_roc_auc_macro": f"test_roc_auc_macro: {honest}; choose by cv_mean, or add --allow-test-metrics",
+        "best --where test_f1_macro>0.5": f"test_f1_macro: {honest}",
+        "best --metric train_rows": "--metric train_rows: is a larger value better? add --goal maximize or --goal min",
+        "best --metric train.n_splits": "--metric train.n_splits: not a metric that is a number",
         "best --branch main": "git branch: a branch named 'main' already exists\n",
     }
     printed = commands(three, *[tuple(case.split()) for case in cases])
@@ -216,7 +147,7 @@ def test_a_mistake_gives_one_line(three):
         assert output.startswith(f"error: {message}")
         assert output.count("\n") == 1
     output = command(three, "best", "--where", "cv_mean>9", code=1)
-    assert output == "error: no experiment fits --where 'cv_mean>9'\n"
+    assert output == "error: --where 'cv_mean>9': no experiment fits; compare without it shows them all\n"
 
 
 @pytest.mark.slow
@@ -230,21 +161,21 @@ def test_csv_reads_back_as_it_was_sorted_and_markdown_is_escaped(three):
     table, rows = pd.read_csv(StringIO(text)), {row["name"]: row for row in json.loads(rows)}
     assert table["name"][0] == "loss"
     assert table.cv_mean.is_monotonic_increasing
-    assert table["train.folds"].dtype == int
+    assert table["train.n_splits"].dtype == int
     for _, row in table.iterrows():
         assert row.cv_mean == rows[row["name"]]["cv_mean"]
-        assert json.loads(row["train.learning_curve"]) == rows[row["name"]]["train.learning_curve"]
+        assert json.loads(row["train.train_sizes"]) == rows[row["name"]]["train.train_sizes"]
     assert "| a&lt;b>\\|x | " in markdown
 
 
 @pytest.mark.slow
-def test_the_best_of_those_scored_alike_and_the_test_rows_only_if_told_to(three):
+def test_the_best_of_those_scored_alike_and_by_the_test_rows_only_if_allowed(three):
     rows, best, head, on_test = commands(
         three,
         ("compare", "--json"),
         ("best", "--json"),
         ("best", "--where", "name == 'main'"),
-        ("best", "--metric", "log_loss", "--test"),
+        ("best", "--metric", "test_log_loss", "--allow-test-metrics"),
     )
     rows, best = {row["name"]: row for row in json.loads(rows)}, json.loads(best)
     alike = ("main", ODD, "linear")
@@ -254,13 +185,13 @@ def test_the_best_of_those_scored_alike_and_the_test_rows_only_if_told_to(three)
     assert len(best["scored"].pop("data")) == 32
     assert best["scored"] == {"scoring": "accuracy", "target": "sex", "task": "classification", "split": "random"}
     assert head.endswith("it is the last commit: nothing to apply\n")
-    smallest = min((row["log_loss"], name) for name, row in rows.items() if name != "workspace")
+    smallest = min((row["test_log_loss"], name) for name, row in rows.items() if name != "workspace")
     assert on_test.startswith(f"{smallest[1]} (")
-    assert "chosen by the test rows (log_loss): they give no honest estimate" in on_test
+    assert "chosen by the test rows (test_log_loss): they no longer give an honest estimate" in on_test
 
 
 @pytest.mark.slow
-def test_a_difference_is_tested_where_the_folds_are_the_same(three):
+def test_a_difference_is_tested_if_the_folds_are_the_same(three):
     linear, odd = commands(
         three, ("best", "--json", "--where", "name == 'linear'"), ("best", "--where", f"name == '{ODD}'")
     )
@@ -293,7 +224,7 @@ def copy(three, tmp_path):
 
 @pytest.mark.slow
 def test_apply_refuses_to_overwrite_work_and_then_brings_the_files(copy):
-    edited = copy.read("params.yaml").replace("folds: 5", "folds: 3")
+    edited = copy.read("params.yaml").replace("n_splits: 5", "n_splits: 3")
     (copy.path / "params.yaml").write_text(edited)
     choice = ("best", "--where", "name == 'linear'", "--apply")
     assert command(copy, *choice, code=1).startswith("error: --apply: there is work that is in no commit; first: git ")
@@ -313,7 +244,7 @@ def test_apply_does_not_undo_the_commits_since_the_experiment_began(copy):
     (copy.path / "README.md").write_text("More\n")
     copy.commit("A commit since")
     choice = ("best", "--all", "--where", "name == 'linear'")
-    assert "experiments of other commits are left out; --all has them\n" in command(copy, "best")
+    assert "experiments of other commits are left out: 3 of " in command(copy, "best")
     assert "to get it: git cherry-pick --no-commit " in command(copy, *choice)
     assert command(copy, *choice, "--apply").endswith("applied; to keep it: git add -A && git commit\n")
     assert copy.read("README.md") == "More\n"
@@ -336,3 +267,93 @@ def test_branch_makes_one_and_folds_that_are_not_here_are_named(copy):
     rev = copy.run("git", "rev-parse", "odd").strip()
     assert copy.run("git", "for-each-ref", f"--points-at={rev}", "refs/exps").endswith(f"/{ODD}\n")
     assert "n_estimators: 7" in copy.run("git", "show", "odd:params.yaml")
+
+
+KILLED_IN_CHECKOUT = """
+import os, signal
+import dvc.repo
+dvc.repo.Repo.checkout = lambda *_, **__: os.kill(os.getpid(), signal.SIGKILL)
+"""
+APPLY_LINEAR = ("best", "--where", "name == 'linear'", "--apply")
+
+
+@pytest.mark.slow
+def test_an_apply_that_was_killed_after_its_cherry_pick_is_finished(copy, tmp_path):
+    (tmp_path / "sitecustomize.py").write_text(KILLED_IN_CHECKOUT)
+    killed = (sys.executable, "-m", "penguins", *APPLY_LINEAR)
+    copy.run(*killed, code=-signal.SIGKILL, PYTHONPATH=str(tmp_path))
+    assert copy.run("git", "status", "--porcelain", "--untracked-files=no") != ""
+    assert command(copy, *APPLY_LINEAR).endswith("applied; to keep it: git add -A && git commit\n")
+    assert copy.json("models/model.json")["class"].endswith("LogisticRegression")
+    assert copy.dvc("status", "-q") == ""
+    assert not (copy.path / ".dvc/tmp/best-apply.json").exists()
+
+
+@pytest.mark.slow
+def test_an_apply_that_was_killed_within_its_cherry_pick_is_undone_by_the_advice(copy, tmp_path):
+    (tmp_path / "sitecustomize.py").write_text(KILLED_IN_CHECKOUT)
+    copy.run(sys.executable, "-m", "penguins", *APPLY_LINEAR, code=-signal.SIGKILL, PYTHONPATH=str(tmp_path))
+    copy.run("git", "checkout", "-q", "HEAD", "--", "results")  # half of the files
+    output = command(copy, *APPLY_LINEAR, code=1)
+    advice = "git reset --hard && dvc checkout"
+    assert output == f"error: --apply: linear: an earlier --apply of it was interrupted; undo that first: {advice}\n"
+    copy.run("sh", "-c", advice)
+    assert command(copy, *APPLY_LINEAR).endswith("applied; to keep it: git add -A && git commit\n")
+    copy.run("git", "commit", "-q", "-a", "-m", "Applied")
+    set_param(copy, "test_size: 0.2", "test_size: 0.3")  # work of the user's own is not taken for an interrupted one
+    assert "there is work that is in no commit; first: git commit -a" in command(copy, *APPLY_LINEAR, code=1)
+
+
+@pytest.mark.slow
+def test_stale_and_damaged_commits_are_named_and_never_chosen(copy):
+    with (copy.path / "data/raw/penguins.csv").open("a") as file:
+        file.write("Adelie,Biscoe,39.9,18.9,191,3700,male,2007\n")
+    copy.dvc("add", "-q", "data/raw/penguins.csv")
+    copy.commit("New data, not run")
+    stale = "main: the results are of another version of data/raw/penguins.csv; to renew them: dvc repro\n"
+    output = command(copy, "compare")
+    assert stale in output
+    assert re.search(r"^main +\S+ \S+ +stale ", output, re.M)
+    output = command(copy, "best", "--all")
+    assert re.search(r"^left out, stale \(.*\): 1 \(main\)$", output, re.M)
+    assert "main (commit" not in output
+    copy.run("git", "branch", "stale")
+
+    metrics = copy.path / "results/train/metrics.json"
+    metrics.write_text(f"<<<<<<< HEAD\n{metrics.read_text()}=======\n>>>>>>> other\n")
+    copy.commit("In conflict")
+    copy.run("git", "branch", "conflict")
+    copy.run("git", "checkout", "-q", "HEAD~1", "--", "results")
+    (copy.path / "params.yaml").write_text("experiment: {purpose: baseline}\n")
+    copy.commit("Params that lack keys")
+    copy.run("git", "branch", "lacking")
+    copy.run("git", "checkout", "-q", "HEAD~3", "--", ".")
+    copy.commit("As it was")
+    for name in ("best", "compare", "report"):
+        output = command(copy, name, "--all")
+        assert "conflict: results/train/metrics.json: cannot be parsed; this row is left out\n" in output
+        assert "Traceback" not in output
+    assert set(compared(copy, "--all")) >= {"linear", "lacking", "stale"}
+    assert compared(copy, "--all")["stale"]["state"] == "stale"
+
+
+@pytest.mark.slow
+def test_commits_with_experiments_are_named_if_the_last_one_has_none(copy):
+    first = copy.run("git", "rev-parse", "HEAD").strip()
+    copy.run("git", "commit", "-q", "--allow-empty", "-m", "A commit since")
+    hidden = f"experiments of other commits are left out: 3 of {first[:12]}; --all shows them\n"
+    for name in ("best", "compare"):
+        assert hidden in command(copy, name)
+
+
+@pytest.mark.slow
+def test_an_experiment_of_older_files_names_them(copy):
+    with (copy.package / "features.py").open("a") as file:
+        file.write("\n# A change since\n")
+    (copy.path / "README.md").write_text("More\n")
+    copy.commit("Code since")
+    output = command(copy, "best", "--all", "--where", "name == 'linear'", "--apply")
+    older = "it began before these files changed, and its results are of the older ones: penguins/features.py; "
+    assert older in output
+    assert "# A change since" in copy.read("penguins/features.py")
+    assert copy.dvc("status", "-q", code=1) == ""  # out of date, as said

@@ -11,11 +11,14 @@ from pathlib import Path
 import pandas as pd
 import pytest
 import yaml
-from conftest import SAMPLE, BakedProject, run
+from conftest import SAMPLE, TEMPLATE, BakedProject, run
+from recipes import indented_commands, section
 
 pytestmark = pytest.mark.slow
 
-QUICK = ("-S", "train.learning_curve=[1.0]", "-S", "train.folds=2", "-S", "evaluate.importance_repeats=1")
+# Extras whose packages the toolbox imports.
+EXTRAS = ("dask", "mlflow", "report", "sweep", "wandb")
+QUICK = ("-S", "train.train_sizes=[1.0]", "-S", "train.n_splits=2", "-S", "evaluate.importance.n_repeats=1")
 
 
 def stages_run(output: str) -> list[str]:
@@ -32,9 +35,10 @@ def test_the_first_repro_fills_results_and_a_second_does_nothing(finished):
     train, test = finished.json("results/train/metrics.json"), finished.json("results/evaluate/metrics.json")
     assert 0.85 < train["cv_mean"] < 0.95
     assert 0 < train["cv_std"] < 0.1
-    assert 0.85 < test["accuracy"] < 1
-    assert test["overfit_gap"] == pytest.approx(train["train_accuracy"] - test["accuracy"])
-    assert {"precision", "recall", "f1", "roc_auc", "log_loss"} <= test.keys()
+    assert 0.85 < test["test_accuracy"] < 1
+    assert test["overfit_gap"] == pytest.approx(train["train_accuracy"] - test["test_accuracy"])
+    assert {f"test_{name}_macro" for name in ("precision", "recall", "f1", "roc_auc")} <= test.keys()
+    assert "step" not in train
     output = finished.dvc("repro")
     assert stages_run(output) == []
     assert "Data and pipelines are up to date." in output
@@ -45,21 +49,23 @@ def test_the_five_kinds_of_metadata(finished):
     counts = finished.json("results/prepare/metrics.json")
     assert counts["rows"] == 344
     assert counts["rows_without_target"] == 11
-    assert counts["class_share"]["female"] == pytest.approx(165 / 333, abs=1e-6)
+    assert counts["class_fraction"]["female"] == pytest.approx(165 / 333, abs=1e-6)
     environment = finished.json("models/environment.json")
     assert environment["python"] == ".".join(map(str, sys.version_info[:3]))
     assert finished.json("models/model.json")["parameters"]["n_estimators"] == 100
-    shown = json.loads(finished.run(sys.executable, "-m", "penguins", "metadata", "--json"))
-    assert list(shown) == ["experiment", "environment", "data", "model", "evaluation"]
+    shown = json.loads(finished.run(sys.executable, "-m", "penguins", "model-card", "--json"))
+    assert {"experiment", "environment", "data", "model", "evaluation"} <= shown.keys()
     assert shown["data"]["md5"] == yaml.safe_load(finished.read("data/raw/penguins.csv.dvc"))["outs"][0]["md5"]
     assert shown["experiment"]["commit"] == finished.run("git", "rev-parse", "HEAD").strip()
     assert shown["experiment"]["author"] == "Test <test@localhost>"
     assert shown["experiment"]["dirty"] is False
 
 
-def test_metadata_of_an_unknown_revision(finished):
-    output = finished.run(sys.executable, "-m", "penguins", "metadata", "nope", code=1)
-    assert output == "error: there is no revision or experiment 'nope'; dvc exp list -A and git log have their names\n"
+def test_the_card_of_an_unknown_revision(finished):
+    output = finished.run(sys.executable, "-m", "penguins", "model-card", "nope", code=1)
+    assert output == (
+        "error: 'nope': is not a commit, branch, tag or experiment; dvc exp list -A and git log list their names\n"
+    )
 
 
 def test_commands_give_something_to_look_at_and_no_warning(finished):
@@ -80,20 +86,20 @@ def test_an_experiment_changes_what_it_should_and_runs_what_it_must(project):
     assert stages_run(output) == ["train", "evaluate"]
     output = project.dvc("exp", "run", "--name", "other", "-S", "train.model=logistic_regression")
     assert stages_run(output) == ["train", "evaluate"]
-    output = project.dvc("exp", "run", "--name", "importance", "-S", "evaluate.importance_repeats=2")
+    output = project.dvc("exp", "run", "--name", "importance", "-S", "evaluate.importance.n_repeats=2")
     assert stages_run(output) == ["evaluate"]
     output = project.dvc("exp", "run", "--name", "unused", "-S", "train.gradient_boosting.learning_rate=0.3")
     assert stages_run(output) == []
 
-    found = experiments(project)
-    assert found.keys() == {"fewer", "other", "importance", "unused"}
-    cv_mean = {name: data["metrics"]["results/train/metrics.json"]["data"]["cv_mean"] for name, data in found.items()}
+    runs = experiments(project)
+    assert runs.keys() == {"fewer", "other", "importance", "unused"}
+    cv_mean = {name: data["metrics"]["results/train/metrics.json"]["data"]["cv_mean"] for name, data in runs.items()}
     output = project.dvc(
         "exp", "run", "-S", "train.model=logistic_regression", "-S", "train.logistic_regression.C=1e-5"
     )
     assert stages_run(output) == ["train", "evaluate"]  # 1e-05 in the file: a number in YAML 1.2
     assert cv_mean["fewer"] != cv_mean["other"] == cv_mean["importance"]
-    shown = json.loads(project.run(sys.executable, "-m", "penguins", "metadata", "other", "--json"))
+    shown = json.loads(project.run(sys.executable, "-m", "penguins", "model-card", "other", "--json"))
     assert shown["experiment"]["name"] == "other"
     assert shown["model"]["class"].endswith("LogisticRegression")
 
@@ -130,20 +136,13 @@ def cached(project: BakedProject) -> tuple[str, ...]:
     return tuple(out for stage in stages for out in stage["outs"])
 
 
-def recipe(project: BakedProject, heading: str) -> list[str]:
-    """The commands of the first block under a heading of the project's README."""
-    _, _, section = project.read("README.md").partition(f"\n## {heading}\n")
-    lines = section.partition("\n## ")[0].splitlines()
-    return [line.strip() for line in lines if line.startswith("    ")]
-
-
 def sides(project: BakedProject) -> dict[tuple, bool]:
     """Whether each row is held out for the test."""
     frames = {side: pd.read_parquet(project.path / f"data/prepared/{side}.parquet") for side in ("train", "test")}
     return {row: side == "test" for side, frame in frames.items() for row in frame.fillna(-1).itertuples(index=False)}
 
 
-def test_new_data_by_the_recipe_in_the_readme(project, tmp_path):
+def test_new_data_by_the_recipe_in_the_docs(project, tmp_path):
     """Line by line: the old rows keep their side of a hash split, and what is new is named."""
     set_param(project, "split: random", "split: hash")
     project.dvc("repro", "-q")
@@ -155,11 +154,12 @@ def test_new_data_by_the_recipe_in_the_readme(project, tmp_path):
     table = pd.read_csv(SAMPLE)
     more = table.head(60).assign(year=2010, species="Macaroni")
     pd.concat([table, more]).sample(frac=1, random_state=0).to_csv(project.path.parent / "new.csv", index=False)
-    commands = recipe(project, "New data")
+    page = (TEMPLATE / "docs/change-it.md").read_text(encoding="utf-8")
+    commands = indented_commands(section(page, "New data"))
     assert len(commands) == 11
     drifted = 2  # the exit code
     output = {command: project.run("sh", "-c", command, code=drifted * (" drift " in command)) for command in commands}
-    assert "drifted" in output["python -m penguins drift --against main"].splitlines()[-1]
+    assert "drifted" in output["python -m penguins drift --reference main"].splitlines()[-1]
     assert "new categories of 'species' since the last run: 'Macaroni'\n" in output["dvc repro"]
     assert "cv_mean" in output["dvc metrics diff main"]
     after = sides(project)
@@ -238,7 +238,7 @@ def test_a_name_that_yaml_reads_as_something_else(bake, name):
     assert "evaluate" in project.dvc("dag")
     if name == "a":  # its package stands before data/ in dvc.lock
         project.dvc("repro", "-q")
-        shown = json.loads(project.run(sys.executable, "-m", "a", "metadata", "--json"))
+        shown = json.loads(project.run(sys.executable, "-m", "a", "model-card", "--json"))
         assert shown["data"]["file"] == "data/raw/penguins.csv"
 
 
@@ -280,15 +280,15 @@ def test_regression_on_the_users_own_table(bake, tmp_path, form):
         table.astype({"species": "category"}).to_parquet(path)
     project = bake(data_path=path.name, target="body_mass_g")
     project.dvc("repro", "-q")
-    assert project.json("results/evaluate/metrics.json")["r2"] > 0.7
-    assert {c["name"]: c["kind"] for c in project.json("data/prepared/schema.json")["columns"]}["seen"] == "date"
+    assert project.json("results/evaluate/metrics.json")["test_r2"] > 0.7
+    assert {c["name"]: c["type"] for c in project.json("data/prepared/schema.json")["columns"]}["seen"] == "date"
     assert not re.search("warning|error|failed", project.dvc("plots", "show"), re.IGNORECASE)
     assert len(project.json("results/evaluate/plots/custom/residuals.json")) == 68
 
 
 def test_the_task_can_be_changed_afterwards(project):
     project.dvc("exp", "run", "-q", "-S", "data.target=body_mass_g", "-S", "data.task=regression", *QUICK)
-    assert "rmse" in project.json("results/evaluate/metrics.json")
+    assert "test_rmse" in project.json("results/evaluate/metrics.json")
     assert not re.search("warning|error|failed", project.dvc("plots", "show"), re.IGNORECASE)
 
 
@@ -298,10 +298,10 @@ def test_the_task_can_be_changed_afterwards(project):
 @pytest.mark.parametrize(
     ("parameter", "message"),
     [
-        ("data.drop=[yaer]", "error: params.yaml: data.drop: 'yaer': is no column; did you mean 'year'?"),
+        ("data.drop=[yaer]", "error: params.yaml: data.drop: 'yaer': is not a column; did you mean 'year'?"),
         ("+data.types.sex=text", "error: params.yaml: data.types: 'sex': is the target"),
         ("prepare.test_size=2", "error: params.yaml: prepare.test_size: 2: input should be less than 1"),
-        ("train.folds=two", "error: params.yaml: train.folds: 'two': input should be a valid integer"),
+        ("train.n_splits=two", "error: params.yaml: train.n_splits: 'two': input should be a valid integer"),
         (
             "train.model=ridge",
             "error: params.yaml: train.model: 'ridge': for classification, use random_forest, grad",
@@ -331,7 +331,7 @@ def test_a_failing_stage_leaves_the_last_results_to_restore(project):
 
 @pytest.mark.parametrize(
     ("module", "package"),
-    [("skops", "skops"), ("sklearn", "scikit-learn"), ("pandas", "pandas"), ("ruamel.yaml", "ruamel.yaml")],
+    [("skops", "skops"), ("sklearn", "scikit-learn"), ("pandas", "pandas"), ("yaml", "pyyaml")],
 )
 def test_a_missing_package_gives_one_line(finished, tmp_path, module, package):
     (tmp_path / "sitecustomize.py").write_text(f"import sys\nsys.modules['{module}'] = None\n")
@@ -362,11 +362,11 @@ def test_every_import_is_a_declared_dependency(finished):
         "print(*{n.partition('.')[0] for n in names} - sys.stdlib_module_names - {'compression'})",
     )
     project = tomllib.loads(finished.read("pyproject.toml"))["project"]
-    extras = [package for name in ("dask", "report", "sweep") for package in project["optional-dependencies"][name]]
+    extras = [package for name in EXTRAS for package in project["optional-dependencies"][name]]
     declared = {re.match(r"[a-z0-9.-]+", package)[0] for package in [*project["dependencies"], *extras]}
-    names = {"sklearn": "scikit-learn", "ruamel": "ruamel.yaml", "zc": "zc.lockfile", "vl_convert": "vl-convert-python"}
-    names |= dict.fromkeys(("distributed", "cloudpickle"), "dask")
-    assert {names.get(name, name) for name in imported.split()} == declared
+    names = {"sklearn": "scikit-learn", "yaml": "pyyaml", "zc": "zc.lockfile", "vl_convert": "vl-convert-python"}
+    names |= dict.fromkeys(("distributed", "cloudpickle"), "dask") | {"matplotlib": "mlflow"}
+    assert {names.get(name, name) for name in imported.split()} <= declared
 
 
 # --- Pages and updates ------------------------------------------------------------------------------------------
@@ -395,8 +395,6 @@ def plots_drawn(project: BakedProject, chromium: str, folder: Path) -> int:
 
 def test_cruft_creates_and_updates(tmp_path):
     """A template made better reaches a project that was generated before, and leaves its work alone."""
-    from conftest import TEMPLATE
-
     template, folder = tmp_path / "template", tmp_path / "work"
     ignored = shutil.ignore_patterns(".git", ".venv", ".*_cache", "__pycache__", ".hypothesis")
     shutil.copytree(TEMPLATE, template, ignore=ignored)
@@ -409,7 +407,7 @@ def test_cruft_creates_and_updates(tmp_path):
     run(*cruft, "create", str(template), "--no-input", "--extra-context", answers, cwd=folder)
     project = BakedProject(folder / "penguins", "")
     assert yaml.safe_load(project.read("params.yaml"))["data"]["target"] == "species"
-    (project.path / "params.yaml").write_text(project.read("params.yaml").replace("folds: 5", "folds: 3"))
+    (project.path / "params.yaml").write_text(project.read("params.yaml").replace("n_splits: 5", "n_splits: 3"))
     project.commit("Work")
 
     readme = template / "{{cookiecutter.project}}" / "README.md"

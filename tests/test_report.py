@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from html.parser import HTMLParser
 
 import pytest
-from conftest import BakedProject
+from conftest import BakedProject, copy_project
 from playwright.sync_api import sync_playwright
 from test_project import QUICK, set_param
 
@@ -23,18 +23,16 @@ trial,state,value,seconds,train.random_forest.n_estimators,note
 3,COMPLETE,0.91,1.5,50,
 4,COMPLETE,0.90,1.5,60,
 """
-# The shapes that Vega drew in a chart; its axes are none.
+# The shapes that Vega drew in a chart, without its axes.
 MARKS = "svg [class*='mark-']:not([class*='role-axis']):not([class*='role-frame']):not([class*='role-scope']) > *"
 
 
 @pytest.fixture(scope="module")
 def reported(finished, tmp_path_factory):
     """A project with two commits of results, three experiments, a sweep, hostile names and values, and its report."""
-    folder = tmp_path_factory.mktemp("reported") / "copy"
-    shutil.copytree(finished.path.parent, folder, symlinks=True)
-    project = BakedProject(folder / "penguins", "")
+    project = copy_project(finished, tmp_path_factory.mktemp("reported") / "copy")
     project.dvc("exp", "run", "-q", "--temp", "-n", "linear", "-S", "train.model=logistic_regression", *QUICK)
-    project.dvc("exp", "run", "-q", "--temp", "-n", "again", "-S", "evaluate.importance_repeats=1")
+    project.dvc("exp", "run", "-q", "--temp", "-n", "again", "-S", "evaluate.importance.n_repeats=1")
     project.dvc("exp", "run", "-q", "-n", "<b>x", "-S", "train.random_forest.max_depth=1", *QUICK)
     project.commit(f"Stumps {HOSTILE}")
     set_param(project, "purpose: baseline", f"purpose: {json.dumps(HOSTILE)}")
@@ -72,23 +70,23 @@ def browser(chromium):
 
 @contextmanager
 def opened(browser, project: BakedProject, **options):
-    """The page with the network off; fails where it asks for anything, or complains."""
-    asked, said = [], []
+    """The page with the network off; fails if it loads anything, or reports a problem."""
+    requests, messages = [], []
     context = browser.new_context(offline=True, **options)
     context.route("**/*", lambda route: route.continue_() if route.request.url.startswith("file:") else route.abort())
     page = context.new_page()
-    page.on("request", lambda request: asked.append(request.url))
-    page.on("console", lambda message: said.append(message.text))
-    page.on("pageerror", lambda error: said.append(str(error)))
-    page.on("dialog", lambda dialog: said.append(dialog.message) or dialog.dismiss())
+    page.on("request", lambda request: requests.append(request.url))
+    page.on("console", lambda message: messages.append(message.text))
+    page.on("pageerror", lambda error: messages.append(str(error)))
+    page.on("dialog", lambda dialog: messages.append(dialog.message) or dialog.dismiss())
     address = (project.path / "report.html").as_uri()
     page.goto(address)
     page.wait_for_function(
         "document.querySelectorAll('.chart svg').length === document.querySelectorAll('.chart').length"
     )
     yield page
-    assert [url for url in asked if not url.startswith("data:")] == [address]
-    assert said == []
+    assert [url for url in requests if not url.startswith("data:")] == [address]
+    assert messages == []
     context.close()
 
 
@@ -99,7 +97,7 @@ def drawn(page) -> dict[str, int]:
 
 
 def column(page, number: int) -> list[str]:
-    """The shown cells of a column of the table."""
+    """The visible values of a column of the table."""
     return page.locator(f"#table tbody tr:visible > :nth-child({number})").all_inner_texts()
 
 
@@ -108,7 +106,7 @@ def test_the_page_draws_sorts_and_filters_with_the_network_off(reported, browser
         shapes = drawn(page)
         assert {
             "cv_mean",
-            "log_loss",
+            "test_log_loss",
             "6 experiments, the best 6 in colour",
             "Learning curve of cross-validation",
             "ROC curve of class male",
@@ -146,13 +144,13 @@ def test_the_page_draws_sorts_and_filters_with_the_network_off(reported, browser
 
 
 def test_the_page_on_a_phone_in_the_dark_and_on_paper(reported, browser):
-    contrast = """([one, other]) => {
+    contrast = """([first, second]) => {
         const light = colour => {
             const parts = colour.match(/[\\d.]+/g).slice(0, 3)
                 .map(part => part / 255).map(c => c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4);
             return 0.2126 * parts[0] + 0.7152 * parts[1] + 0.0722 * parts[2] + 0.05;
         };
-        return Math.max(light(one) / light(other), light(other) / light(one));
+        return Math.max(light(first) / light(second), light(second) / light(first));
     }"""
     style = "(element, name) => getComputedStyle(element)[name]"
 
@@ -176,7 +174,7 @@ def test_the_page_on_a_phone_in_the_dark_and_on_paper(reported, browser):
         readable(page)
 
 
-def test_the_page_holds_all_it_needs_and_no_value_is_code(reported):
+def test_the_page_is_complete_and_no_value_is_code(reported):
     page = reported.read("report.html")
     assert len(page) < 5_000_000
     assert page.count("<script>") == page.count("</script>") - page.count("<script type=") == 2
@@ -188,7 +186,7 @@ def test_the_page_holds_all_it_needs_and_no_value_is_code(reported):
     assert "&lt;b&gt;x" in page
 
 
-def test_the_same_in_markdown(reported):
+def test_the_markdown(reported):
     text = reported.read("report.md")
     for heading in ("Experiments", "Metrics over commits", "Sweep abc", "How to get exactly this model"):
         assert f"\n## {heading}\n" in text
@@ -198,20 +196,19 @@ def test_the_same_in_markdown(reported):
         assert len({len(re.findall(r"(?<!\\)\|", line)) for line in table.splitlines()}) == 1
     assert not re.search(r"<script|<img|<b>|(?<!\\)`a|(?<!\\)\*b", text)
     assert "| &lt;b&gt;x |" in text
-    assert tables[0].startswith("| experiment | cv_mean | cv_std | accuracy |")
+    assert tables[0].startswith("| experiment | cv_mean | cv_std | test_accuracy |")
     md5 = re.search(r"\| models/model.skops \| (\w{32}) \|", text)[1]
     assert md5 in reported.run(
         "git", "grep", "-h", md5, *reported.run("git", "rev-list", "--all").split(), "--", "dvc.lock"
     )
 
 
-def test_the_facts_as_json_and_what_is_not_in_the_cache(reported, tmp_path):
-    shutil.copytree(reported.path.parent, tmp_path / "copy", symlinks=True)
-    project = BakedProject(tmp_path / "copy" / "penguins", "")
+def test_the_json_and_what_is_not_in_the_cache(reported, tmp_path):
+    project = copy_project(reported, tmp_path / "copy")
     facts = json.loads(report(project, "--all", "--json", "--where", "name == 'linear'"))
     assert facts["ranked"] == 1
     assert facts["best"]["name"] == "linear"
-    assert {"name": "train.model", "baseline": "random_forest", "best": "logistic_regression"} in facts[
+    assert {"name": "train.model", "reference": "random_forest", "best": "logistic_regression"} in facts[
         "changed_params"
     ]
     assert facts["metadata"].keys() == {"experiment", "environment", "data", "model", "evaluation"}
@@ -223,7 +220,7 @@ def test_the_facts_as_json_and_what_is_not_in_the_cache(reported, tmp_path):
     report(project, "--all")
     assert "not in the cache" in project.read("report.html")
     assert "Not in the cache (dvc pull, or dvc exp pull): " in project.read("report.md")
-    assert report(project, "-o", "report.pdf", code=1).startswith("error: --output report.pdf: is no .html file")
+    assert report(project, "-o", "report.pdf", code=1).startswith("error: --output report.pdf: should end in .html")
 
 
 def test_a_regression(project, browser):

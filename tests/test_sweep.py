@@ -9,15 +9,15 @@ import socket
 import subprocess
 import sys
 import time
+from io import StringIO
 from pathlib import Path
 
 import pandas as pd
 import pytest
 import yaml
-from conftest import BakedProject
-from hypothesis import given
-from hypothesis import strategies as st
-from test_project import experiments, plots_drawn, recipe, set_param
+from browser import plots_drawn
+from conftest import TEMPLATE, BakedProject
+from recipes import blocks, join_lines
 
 CHEAP = {"n_estimators": {"min": 2, "max": 9}, "max_depth": {"min": 2, "max": 9}, "criterion": {"value": "entropy"}}
 SLOW = {"n_estimators": {"min": 150, "max": 250}}
@@ -45,9 +45,9 @@ def study(project: BakedProject) -> Path:
 
 
 def journal(project: BakedProject) -> list[dict]:
-    """The trials in the newest study's journal, whole lines alone."""
-    found = list((project.path / "results/sweep").glob("*/journal.log"))
-    lines = max(found, key=os.path.getmtime).read_text().split("\n")[:-1] if found else []
+    """The trials in the newest study's journal, of whole lines."""
+    journals = list((project.path / "results/sweep").glob("*/journal.log"))
+    lines = max(journals, key=os.path.getmtime).read_text().split("\n")[:-1] if journals else []
     return [entry for entry in map(json.loads, lines) if entry["op_code"] == 4]
 
 
@@ -70,7 +70,8 @@ def test_from_a_sweep_to_experiments_and_a_record(project):
     assert facts["best"]["cv_mean"] == trials.value.max()
     assert facts["best"]["params"] == yaml.safe_load((study(project) / "best.yaml").read_text())["params"]
 
-    known = experiments(project)
+    (commit,) = (c for c in json.loads(project.dvc("exp", "show", "--json")) if c["name"] == "main")
+    known = {group["revs"][0]["name"]: group["revs"][0]["data"] for group in commit["experiments"]}
     assert list(known) == facts["experiments"]
     for name in facts["experiments"]:
         number = int(re.fullmatch(r"hyperparameter_tuning\.random_forest\.[0-9a-f]{6}-(\d+)", name)[1])
@@ -90,7 +91,8 @@ def test_from_a_sweep_to_experiments_and_a_record(project):
     assert "running the pipeline" not in output
     project.dvc("push", "-q")
     before = study(project).name
-    set_param(project, "folds: 5", "folds: 3")
+    params = project.read("params.yaml").replace("n_splits: 5", "n_splits: 3")
+    (project.path / "params.yaml").write_text(params)
     assert "sweep/dvc.yaml:sweep" in project.dvc("status")
     sweep(project, "--trials", "2", "--top", "0")
     assert study(project).name != before
@@ -101,20 +103,21 @@ def test_from_a_sweep_to_experiments_and_a_record(project):
 
 
 @pytest.mark.slow
-def test_search_compare_pick_report_by_the_recipe_in_the_readme(project, chromium, tmp_path):
+def test_search_compare_choose_report_by_the_recipe(project, chromium, tmp_path):
     """Line by line, with fewer trials; the plots of the sweep are on the page of plots."""
     space = project.path / "sweep.yaml"
     space.write_text(space.read_text(encoding="utf-8").replace("run_cap: 50", "run_cap: 6"), encoding="utf-8")
     project.commit("Six trials")
-    commands = recipe(project, "Search, compare, pick, report")
-    assert len(commands) == 5
-    search, compare, best, _, metadata = [project.run("sh", "-c", command) for command in commands]
+    page = (TEMPLATE / "docs/sweep.md").read_text(encoding="utf-8")
+    commands = join_lines(blocks(page)[0].text)
+    assert [command.split()[3] for command in commands] == ["sweep", "compare", "best", "report"]
+    outputs = [project.run("sh", "-c", command) for command in commands]
+    search, compare, best, _ = outputs
     names = set(re.findall(r"hyperparameter_tuning\.\w+\.[0-9a-f]{6}-\d{3}", search))
-    assert names  # three, or fewer where fewer were not pruned
+    assert names  # three, or fewer if most trials were pruned
     assert all(name in compare for name in names)
     assert "cv_mean" in best
     assert all(name in project.read("report.html") for name in names)
-    assert "commit" in metadata
     assert project.run("git", "status", "--porcelain").splitlines() == ["?? sweep/"]
     assert plots_drawn(project, chromium, tmp_path) > 8
 
@@ -151,10 +154,10 @@ def test_ctrl_c_keeps_what_is_finished_and_a_second_sweep_waits(project):
         wait_for(lambda: len(journal(project)) >= 2)
         assert "another sweep is running" in sweep(project, "--top", "0", code=1)
         os.killpg(process.pid, signal.SIGINT)
-        said = process.stderr.read()
+        output = process.stderr.read()
     assert process.returncode == 130
-    assert re.search(r"stopped; \d+ trials are kept", said)
-    assert "Traceback" not in said
+    assert re.search(r"stopped; \d+ trials are kept", output)
+    assert "Traceback" not in output
     assert len(pd.read_csv(study(project) / "trials.csv")) == len(journal(project)) >= 2
 
 
@@ -186,8 +189,8 @@ def test_a_dask_cluster_that_loses_a_worker_loses_no_trial(project, cluster):
     with start(project, "--trials", "6", "--dask", address) as process:
         wait_for(lambda: len(journal(project)) >= 1)
         workers[0].kill()
-        said = process.stderr.read()
-    assert process.returncode == 0, said
+        output = process.stderr.read()
+    assert process.returncode == 0, output
     trials = pd.read_csv(study(project) / "trials.csv")
     assert list(trials.trial) == list(range(6))
     assert set(trials.state) <= {"COMPLETE", "PRUNED"}
@@ -200,7 +203,7 @@ def test_a_dask_cluster_that_loses_a_worker_loses_no_trial(project, cluster):
 
 
 @pytest.mark.slow
-def test_a_trial_that_fails_is_one_trial_less_and_many_are_the_end(project):
+def test_a_trial_that_fails_is_one_trial_less_and_all_are_an_error(project):
     write_sweep(project, {"max_depth": {"values": [3, -1]}, "n_estimators": {"value": 3}}, "grid")
     output = sweep(project, "--top", "0")
     assert "1 complete, 1 fail" in output
@@ -212,7 +215,12 @@ def test_a_trial_that_fails_is_one_trial_less_and_many_are_the_end(project):
     assert "sweep 'my sweep.yaml'\n" in project.read("sweep/dvc.yaml")
     assert "up to date" in project.dvc("status", "sweep/dvc.yaml")
     write_sweep(project, {"max_depth": {"min": -9, "max": -1}})
-    assert "error: all of the first 5 trials failed, the last with: params.yaml" in sweep(project, code=1)
+    assert "error: all 5 trials failed; the last error: params.yaml" in sweep(project, code=1)
+    write_sweep(project, {"max_depth": {"values": [-1, -2]}}, "grid")
+    for _ in range(2):  # again, although no trial is left to run
+        output = sweep(project, code=1)
+        assert "error: all 2 trials failed; the last error: params.yaml: train.random_forest: The 'max_depth'" in output
+        assert (study(project) / "trials.csv").read_text().count("FAIL") == 2
 
 
 @pytest.mark.slow
@@ -229,45 +237,72 @@ def test_a_missing_extra_is_named(project, tmp_path, module, install):
 
 @pytest.mark.slow
 def test_files_that_experiments_would_miss_are_listed_first(project):
-    (project.path / "penguins" / "features.py").write_text("")
+    (project.path / "penguins" / "more.py").write_text("")
     output = sweep(project, code=1)
-    assert output.startswith("error: experiments would miss penguins/features.py: git add them first")
+    assert output.startswith("error: penguins/more.py: experiments would miss them; git add them first")
     assert not (project.path / "results/sweep").exists()
 
 
-# --- The space --------------------------------------------------------------------------------------------------
+@pytest.mark.slow
+def test_truth_values_are_searched_twice(project):
+    write_sweep(
+        project, CHEAP | {"bootstrap": {"values": [True, False]}, "max_features": {"values": ["sqrt", 0.5, None]}}
+    )
+    for trials in ("4", "5"):
+        sweep(project, "--trials", trials, "--top", "0")
+    points = json.loads((study(project) / "plots/parallel.json").read_text())
+    values = {point["axis"]: {other["is"] for other in points if other["axis"] == point["axis"]} for point in points}
+    assert values["train.random_forest.bootstrap"] <= {"true", "false"}
+    assert all(0 <= point["place"] <= 1 for point in points)
 
-NUMBERS = st.floats(1e-6, 1e6)
+
+@pytest.mark.slow
+def test_a_shallow_clone_is_refused_before_any_trial(project, tmp_path):
+    clone = tmp_path / "shallow"
+    project.run("git", "clone", "--quiet", "--depth", "1", project.path.as_uri(), str(clone))
+    project.run("git", "commit", "--quiet", "--allow-empty", "-m", "x")
+    output = sweep(BakedProject(clone, ""), code=1)
+    assert output == "error: this clone is shallow, and DVC experiments need the history; run: git fetch --unshallow\n"
 
 
-@pytest.fixture(scope="module")
-def space(module):
-    return module("toolbox.space")
+@pytest.mark.slow
+def test_a_change_of_code_anywhere_begins_another_study(project):
+    write_sweep(project, CHEAP)
+    names = set()
+    for path in (None, "core/folds.py", "features.py", "model.py"):
+        if path:
+            with (project.package / path).open("a") as file:
+                file.write("\n# changed\n")
+        output = sweep(project, "--trials", "1", "--top", "0")
+        assert ": 0 trials so far" in output or "0 trials so far" in output
+        names.add(study(project).name)
+    assert len(names) == 4
 
 
-@given(
-    ends=st.tuples(NUMBERS, NUMBERS).filter(lambda ends: ends[0] < ends[1]),
-    shape=st.sampled_from(["uniform", "log_uniform_values", "q_uniform", "q_log_uniform_values"]),
-    step=st.floats(1e-3, 1e3),
-    place=st.floats(0, 1),
-)
-def test_any_number_is_in_its_range_and_on_its_steps(space, ends, shape, step, place):
-    import optuna
-
-    low, high = ends
-    spec = {"distribution": shape, "min": low, "max": high} | ({"q": step} if shape.startswith("q_") else {})
-    try:
-        parameter = space._Reader({"train": {"model": "ridge"}}, "regression").parameter("alpha", spec)
-    except space.UserError as error:
-        assert "has no values" in str(error)
+@pytest.mark.slow
+@pytest.mark.parametrize("damage", ["garbage", "conflict", "no study", "folder", "zeros"])
+def test_a_damaged_journal_loses_nothing_that_can_be_read(project, damage):
+    write_sweep(project, CHEAP)
+    sweep(project, "--trials", "4", "--top", "0")
+    path = study(project) / "journal.log"
+    lines = path.read_text().splitlines(keepends=True)
+    table = (study(project) / "trials.csv").read_text()
+    content = {
+        "garbage": "".join([*lines[:2], "garbage \x1b[31m\n", *lines[2:], "[1, 2]\n"]),
+        "conflict": "".join(["<<<<<<< ours\n", *lines[:3], "=======\n", *lines[3:], ">>>>>>> theirs\n"]),
+        "no study": "".join(lines[1:]),
+        "zeros": "".join(lines) + "\0" * 4096 + "\n",
+    }
+    if damage == "folder":
+        path.unlink()
+        path.mkdir()
+        output = sweep(project, "--trials", "4", "--top", "0", code=1)
+        assert "journal.log: is a folder; move it away and run this again\n" in output
+        assert (study(project) / "trials.csv").read_text() == table
         return
-    numbers = {"alpha": low + place * (high - low)}
-    if shape.startswith("q_"):
-        numbers = {"alpha": parameter.counts[int(place * (len(parameter.counts) - 1))]}
-    number = parameter.suggest(optuna.trial.FixedTrial(numbers))
-    value = parameter.value(number)
-    if shape.startswith("q_"):
-        assert low - step <= value <= high + step
-        assert value / step == pytest.approx(round(value / step), rel=1e-6)
-    else:
-        assert low <= value <= high
+    path.write_text(content[damage])
+    output = sweep(project, "--trials", "4", "--top", "0")
+    assert "4 trials are kept, the old file is" in output
+    assert (study(project) / "journal-damaged-1.log").read_text() == content[damage]
+    assert (study(project) / "trials-damaged-1.csv").read_text() == table
+    assert list(pd.read_csv(study(project) / "trials.csv").value) == list(pd.read_csv(StringIO(table)).value)

@@ -78,9 +78,9 @@ def project(cookiecutter, tmp_path_factory):
         ('target: "sex"', "target: null"),
         ("task: classification", "task: auto"),
         ("n_estimators: 100 # trees", "n_estimators: 2"),
-        ("folds: 5", "folds: 2"),
-        ("learning_curve: [0.1, 0.3, 0.6, 1.0]", "learning_curve: [1.0]"),
-        ("importance_repeats: 5", "importance_repeats: 1"),
+        ("n_splits: 5", "n_splits: 2"),
+        ("train_sizes: [0.1, 0.3, 0.6, 1.0]", "train_sizes: [1.0]"),
+        ("n_repeats: 5", "n_repeats: 1"),
     ):
         assert old in text
         text = text.replace(old, new, 1)
@@ -99,7 +99,7 @@ def project(cookiecutter, tmp_path_factory):
     content=tables() | st.text(max_size=200).map(lambda text: text.encode(errors="replace")) | st.binary(max_size=200)
 )
 def test_any_table_is_trained_on_or_refused_in_one_line(project, content):
-    errors = importlib.import_module("any_table.errors")
+    errors = importlib.import_module("any_table.core.errors")
     Path("table.csv").write_bytes(content)
     try:
         for stage in ("prepare", "train", "evaluate"):

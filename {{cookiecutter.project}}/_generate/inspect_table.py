@@ -8,10 +8,10 @@ import re
 from collections import Counter
 from pathlib import Path
 
-from raw import tablefile
-from raw.cells import MISSING
-from raw.tablefile import TableError
-from raw.target import infer_task, target_column
+from sniff import dialect
+from sniff.literals import MISSING
+from sniff.dialect import TableError
+from sniff.task import infer_task, target_column
 
 SAMPLE = Path(__file__).resolve().parent / "sample" / "penguins.csv"
 ENOUGH = 100_000  # rows that tell the task
@@ -59,18 +59,18 @@ def target_and_task(path: Path, target: str) -> tuple[str | None, str]:
     Where the file cannot be looked into here (zstd before Python 3.14), both are left to the prepare stage.
     """
     try:
-        form = tablefile.detect(path)
+        form = dialect.detect(path)
         return _parquet(path, target) if form.kind == "parquet" else _csv(path, form, target)
     except ModuleNotFoundError:
         return target or None, "auto"
 
 
-def _csv(path: Path, form: tablefile.Format, target: str) -> tuple[str, str]:
+def _csv(path: Path, form: dialect.Format, target: str) -> tuple[str, str]:
     target = target_column(form.names, target)
     position = form.names.index(target)
     values: Counter[str] = Counter()
     count = 0
-    for count, row in enumerate(tablefile.read_rows(path, form), start=1):
+    for count, row in enumerate(dialect.read_rows(path, form), start=1):
         value = row[position].strip() if position < len(row) else ""
         if value not in MISSING and value.lstrip("+-").lower() not in ("inf", "infinity"):
             values[value] += 1
@@ -85,8 +85,8 @@ def _parquet(path: Path, target: str) -> tuple[str, str]:
     import parquet_footer
 
     columns, rows = parquet_footer.read(path)
-    columns = [column for column in columns if not tablefile.is_index(column.name)]
-    names = tablefile.column_names([column.name for column in columns])
+    columns = [column for column in columns if not dialect.is_index(column.name)]
+    names = dialect.column_names([column.name for column in columns])
     if not rows:
         raise TableError("has columns and no rows; give it some")
     target = target_column(names, target)

@@ -9,13 +9,13 @@ import struct
 from pathlib import Path
 from typing import NamedTuple
 
-from raw.tablefile import TableError
+from sniff.dialect import TableError
 
 KINDS = ("boolean", "integer", "integer", "timestamp", "float", "float", "text", "bytes")  # by number of the type
 BOUNDS = {0: "<?", 1: "<i", 2: "<q", 4: "<f", 5: "<d"}
 
 
-class Column(NamedTuple):
+class ParquetColumn(NamedTuple):
     """A top-level column. `low` and `high` are None where the file does not tell them, `missing` is then 0."""
 
     name: str
@@ -25,7 +25,7 @@ class Column(NamedTuple):
     high: object
 
 
-def read(path: Path) -> tuple[list[Column], int]:
+def read(path: Path) -> tuple[list[ParquetColumn], int]:
     """Return the top-level columns and the number of rows. Raises TableError for a damaged file."""
     with path.open("rb") as file:
         file.seek(max(path.stat().st_size - 8, 0))
@@ -57,10 +57,10 @@ def _top_level(schema: list[dict]) -> list[tuple[dict, int]]:
     return found
 
 
-def _column(element: dict, children: int, chunks: list[dict]) -> Column:
+def _column(element: dict, children: int, chunks: list[dict]) -> ParquetColumn:
     name = element[4].decode()
     if children:
-        return Column(name, "nested", 0, None, None)
+        return ParquetColumn(name, "nested", 0, None, None)
     statistics = [group[(element[4],)] for group in chunks]
     number = element[1]
     bounds = [
@@ -71,7 +71,7 @@ def _column(element: dict, children: int, chunks: list[dict]) -> Column:
     ]
     told = len(bounds) == 2 * len(statistics) and bounds
     low, high = (min(bounds)[0], max(bounds)[0]) if told else (None, None)
-    return Column(name, KINDS[number], sum(found.get(3, 0) for found in statistics), low, high)
+    return ParquetColumn(name, KINDS[number], sum(found.get(3, 0) for found in statistics), low, high)
 
 
 def _struct(stream: io.BytesIO) -> dict:

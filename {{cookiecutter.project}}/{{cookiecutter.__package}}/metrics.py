@@ -1,104 +1,109 @@
-"""Scores by the names of the field."""
+"""Your metrics, by the names of scikit-learn."""
 
-from typing import NamedTuple
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
-import pandas as pd
 from sklearn import metrics
-from sklearn.pipeline import Pipeline
 
-from .errors import UserError
-from .params import Train
+from .core.errors import UserError
+from .core.predictions import Predictions
 
-# What train.scoring may name; the first is what null means. All are larger for a better model.
+# What train.scoring may name; null is the first. Each is larger for a better model.
 SCORING = {
     "classification": (
-        "accuracy",
-        "balanced_accuracy",
-        "f1_macro",
-        "precision_macro",
-        "recall_macro",
-        "roc_auc_ovr",
-        "neg_log_loss",
+        "accuracy", "balanced_accuracy", "f1_macro", "precision_macro", "recall_macro", "roc_auc_ovr", "neg_log_loss",
     ),
     "regression": ("r2", "neg_root_mean_squared_error", "neg_mean_absolute_error", "neg_median_absolute_error"),
+}  # fmt: skip
+# The same for a target with a positive class: the scores of that class.
+POSITIVE_SCORING: dict[str, tuple[Callable, str]] = {
+    "f1": (metrics.f1_score, "predict"),
+    "precision": (metrics.precision_score, "predict"),
+    "recall": (metrics.recall_score, "predict"),
+    "average_precision": (metrics.average_precision_score, "predict_proba"),
+    "roc_auc": (metrics.roc_auc_score, "predict_proba"),
 }
 
 
-def scoring(settings: Train, task: str) -> str:
-    """scikit-learn's name of the score. Raises UserError for one that does not fit the task."""
-    name = settings.scoring or SCORING[task][0]
-    if name not in SCORING[task]:
-        raise UserError(f"params.yaml: train.scoring: {name!r}: for {task}, use null, {', '.join(SCORING[task])}")
+def scoring_names(task: str, positive: Any = None) -> tuple[str, ...]:
+    """The scores that train.scoring may name."""
+    return SCORING[task] if positive is None else (*SCORING[task], *POSITIVE_SCORING)
+
+
+def scoring_name(given: str | None, task: str, positive: Any = None) -> str:
+    """scikit-learn's name of the score to validate by. Raises UserError for one that does not fit the target."""
+    name = given or SCORING[task][0]
+    if name in POSITIVE_SCORING and positive is None and task == "classification":
+        raise UserError(f"params.yaml: train.scoring: {name!r}: is a score of one class: set data.positive")
+    if name not in scoring_names(task, positive):
+        allowed = ", ".join(scoring_names(task, positive))
+        raise UserError(f"params.yaml: train.scoring: {name!r}: for {task}, use null, {allowed}")
     return name
 
 
-class Predictions(NamedTuple):
-    """What a model says of rows: a label for each; of classes, also the probability of each, (rows, classes)."""
-
-    labels: np.ndarray
-    classes: np.ndarray | None = None
-    probabilities: np.ndarray | None = None
-
-    @property
-    def greatest(self) -> np.ndarray:
-        """The probability of the predicted class."""
-        return self.probabilities.max(axis=1)
+def scorer(name: str, positive: Any = None) -> Callable:
+    """scikit-learn's scorer of that name, for the positive class if there is one."""
+    if name not in POSITIVE_SCORING:
+        return metrics.get_scorer(name)
+    function, response = POSITIVE_SCORING[name]
+    if name == "roc_auc":  # the same whichever class is positive
+        return metrics.get_scorer(name)
+    options = {"zero_division": 0} if response == "predict" else {}
+    return metrics.make_scorer(function, response_method=response, pos_label=positive, **options)
 
 
-def predict(pipeline: Pipeline, features: pd.DataFrame) -> Predictions:
-    """Predict rows, once: of classes, the label is the most probable one."""
-    if not hasattr(pipeline, "predict_proba"):
-        return Predictions(pipeline.predict(features))
-    probabilities = pipeline.predict_proba(features)
-    return Predictions(pipeline.classes_[probabilities.argmax(axis=1)], pipeline.classes_, probabilities)
+def score(y_true: np.ndarray, predictions: Predictions, positive: Any = None) -> dict[str, float]:
+    """Every metric of predictions, by name; one that is not defined for these rows is left out.
 
-
-def score(said: Predictions, labels: np.ndarray) -> dict[str, float]:
-    """Every metric of what a model says of rows with these labels.
-
-    classification: accuracy; precision, recall and f1, each the plain mean over classes; roc_auc, the mean of one
-    class against the rest; log_loss. regression: rmse and mae, in the target's unit, and r2.
+    Regression: rmse and mae, in the target's unit, and r2. Classification: accuracy, log_loss, and of the positive
+    class precision, recall, f1, average_precision and roc_auc; without one, their means over classes, `_macro`.
     """
-    predicted = said.labels
-    if said.classes is None:
-        found = {
-            "rmse": metrics.root_mean_squared_error(labels, predicted),
-            "mae": metrics.mean_absolute_error(labels, predicted),
-            "r2": metrics.r2_score(labels, predicted) if len(labels) > 1 else np.nan,
+    y_pred = predictions.labels
+    if y_true.dtype.kind == "f":
+        scores = {
+            "rmse": metrics.root_mean_squared_error(y_true, y_pred),
+            "mae": metrics.mean_absolute_error(y_true, y_pred),
+            "r2": metrics.r2_score(y_true, y_pred) if len(y_true) > 1 else np.nan,
         }
     else:
-        precision, recall, f1, _ = metrics.precision_recall_fscore_support(
-            labels, predicted, average="macro", zero_division=0
-        )
-        found = {"accuracy": np.mean(labels == predicted), "precision": precision, "recall": recall, "f1": f1}
-        if unknown := np.mean(~np.isin(labels, said.classes)):
-            found["unknown_class_share"] = unknown  # rows of a class that training never saw
-        found |= _of_probabilities(said.classes, labels, said.probabilities)
-    return {name: float(value) for name, value in found.items() if np.isfinite(value)}
+        average = {"average": "macro"} if positive is None else {"average": "binary", "pos_label": positive}
+        suffix = "_macro" if positive is None else ""
+        precision, recall, f1, _ = metrics.precision_recall_fscore_support(y_true, y_pred, zero_division=0, **average)
+        scores = {"accuracy": np.mean(y_true == y_pred)}
+        scores |= {f"precision{suffix}": precision, f"recall{suffix}": recall, f"f1{suffix}": f1}
+        if predictions.has_probabilities:
+            scores |= _score_probabilities(y_true, predictions, positive)
+    return {name: float(value) for name, value in scores.items() if np.isfinite(value)}
 
 
-def _of_probabilities(classes: np.ndarray, labels: np.ndarray, probabilities: np.ndarray) -> dict[str, float]:
-    """roc_auc and log_loss over the rows whose class the model knows, where they are defined."""
-    known = np.isin(labels, classes)
-    labels, probabilities = labels[known], probabilities[known]
-    areas = [
-        metrics.roc_auc_score(labels == label, column)
+def _score_probabilities(y_true: np.ndarray, predictions: Predictions, positive: Any) -> dict[str, float]:
+    """Metrics of probabilities, over the rows whose class the model knows."""
+    classes = predictions.classes
+    known = np.isin(y_true, classes)
+    y_true, probabilities = y_true[known], predictions.probabilities[known]
+    scores = {"log_loss": metrics.log_loss(y_true, probabilities, labels=classes) if len(y_true) else np.nan}
+    if unknown := float(np.mean(~known)):
+        scores["unknown_class_fraction"] = unknown
+    one_vs_rest = [
+        (y_true == label, column)
         for label, column in zip(classes, probabilities.T, strict=True)
-        if 0 < np.sum(labels == label) < len(labels)
+        if positive in (None, label) and 0 < np.sum(y_true == label) < len(y_true)
     ]
-    return {
-        "roc_auc": np.mean(areas) if areas else np.nan,
-        "log_loss": metrics.log_loss(labels, probabilities, labels=classes) if len(labels) else np.nan,
-    }
+    suffix = "_macro" if positive is None else ""
+    for name, function in (("average_precision", metrics.average_precision_score), ("roc_auc", metrics.roc_auc_score)):
+        values = [function(is_label, column) for is_label, column in one_vs_rest]
+        scores[f"{name}{suffix}"] = np.mean(values) if values else np.nan
+    return scores
 
 
-def at_threshold(said: Predictions, labels: np.ndarray, threshold: float) -> dict[str, float]:
-    """What comes of calling a row unsure where its greatest probability is below the threshold.
+def coverage_at(threshold: float, y_true: np.ndarray, predictions: Predictions) -> dict[str, float]:
+    """The effect of abstaining from rows whose predicted class has a probability below the threshold.
 
-    Returns coverage, the share of the other rows, and accuracy_at_coverage, the accuracy on these; not the latter where there
-    are none.
+    Returns `coverage`, the share of the other rows, and `selective_accuracy`, the accuracy on them if there are any.
     """
-    sure = said.greatest >= threshold
-    found = {"coverage": float(np.mean(sure))}
-    return found | ({"accuracy_at_coverage": float(np.mean((said.labels == labels)[sure]))} if sure.any() else {})
+    decided = predictions.confidence >= threshold
+    result = {"coverage": float(np.mean(decided))}
+    if decided.any():
+        result["selective_accuracy"] = float(np.mean((predictions.labels == y_true)[decided]))
+    return result

@@ -1,5 +1,5 @@
 """The stages of dvc.yaml. Each reads its deps, writes its outs, and runs as `python -m <package>.stages.<name>`."""
 
-from ..errors import report_in_one_line
+from ..core.errors import install_excepthook
 
-report_in_one_line()
+install_excepthook()

@@ -1,1 +1,1 @@
-"""Commands on top of the pipeline: `python -m <package> COMMAND`. The stages never import them."""
+"""The commands on top of the pipeline. They belong to the template: `cruft update` replaces them, and you need not open them."""

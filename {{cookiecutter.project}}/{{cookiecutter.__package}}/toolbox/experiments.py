@@ -1,26 +1,24 @@
 """All experiments as one table, with the types that params.yaml and the metrics have."""
 
-import re
 import sys
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import numpy as np
 import pandas as pd
 from dvc.exceptions import DvcException
-from dvc.repo import Repo
 
-from ..errors import UserError
-from ..params import flat
+from ..core.config import flatten
+from ..core.errors import UserError
+from ..core.paths import ENVIRONMENT, RAW
+from ..core.revisions import open_repo
+from .expressions import Expression
+from .git import git
+from .staleness import find_stale
 
-ENVIRONMENT = "models/environment.json"
-COUNTS, TEST = "results/prepare/metrics.json", "results/evaluate/metrics.json"
-# Params of which a missing one is not there: they are not null.
+# Params that a row does not have if their value is missing; a missing value of others is null.
 NEVER_NULL = ("environment.", "data.types")
-# What a word in an expression may be, beside a column.
-KEYWORDS = {"and", "or", "not", "in", "is", "True", "False", "None"}
-# The type of a column by those of its values; each has a mark of its own for a missing one.
+# The type of a column by the types of its values; each has a mark for a missing value.
 TYPES = {
     frozenset({int}): "Int64",
     frozenset({float}): "Float64",
@@ -35,14 +33,22 @@ class Experiments(NamedTuple):
     """A row per experiment, commit, and workspace.
 
     rows has the columns name, kind (workspace, commit or experiment), parent (the commit that an experiment started
-    from), rev, created, state (done, queued, running, failed), data (MD5 of the raw table), and those that metrics and
-    params name: `cv_mean`, `train.model`, `environment.python`. A cell without a value is missing.
+    from), rev, created, state, data (MD5 of the raw table), and a column for each metric and param: `cv_mean`,
+    `train.model`, `environment.python`.
+
+    state: done, queued, running, failed; stale if the results are not those of the data and params beside them;
+    unreadable if a file of the results or params is damaged.
     """
 
     rows: pd.DataFrame
     metrics: list[str]
     params: list[str]
-    files: dict[str, str]  # that each metric is from
+    files: dict[str, str]  # of each metric
+
+    @property
+    def head(self) -> pd.Series:
+        """The row of the last commit."""
+        return self.rows[self.rows.rev == git("rev-parse", "HEAD")].iloc[0]
 
     def column(self, name: str) -> str:
         """The column of this name, or the only one that ends in it. Raises UserError for none, or more than one."""
@@ -52,138 +58,172 @@ class Experiments(NamedTuple):
         if len(ends) == 1:
             return ends[0]
         if ends:
-            raise UserError(f"{name!r} may be {', '.join(ends)}: say which")
-        ways = {column.rpartition(".")[2]: column for column in self.rows} | {column: column for column in self.rows}
-        close = [ways[match] for match in get_close_matches(name, ways, n=3)]
-        raise UserError(
-            f"no experiment has a metric or param {name!r}" + (f"; did you mean {', '.join(close)}?" if close else "")
-        )
+            raise UserError(f"{name!r}: may be {', '.join(ends)}; use one of these names")
+        by_end = {column.rpartition(".")[2]: column for column in self.rows} | {column: column for column in self.rows}
+        close = [by_end[match] for match in get_close_matches(name, by_end, n=3)]
+        hint = f"; did you mean {', '.join(close)}?" if close else ""
+        raise UserError(f"{name!r}: no experiment has such a metric or param{hint}")
 
-    def where(self, expression: str) -> "Experiments":
-        """The rows that an expression of pandas.DataFrame.query holds for; a missing value fits no comparison.
-
-        Raises UserError for an expression that is wrong, or that no row fits.
-        """
-        quoted = self.quoted(expression)
+    def where(self, condition: str) -> "Experiments":
+        """The rows that a condition holds for. Raises UserError for a wrong condition, or if no row fits."""
         try:
-            holds = self.rows.eval(quoted, engine="python")
-            if pd.api.types.is_numeric_dtype(holds) and not pd.api.types.is_bool_dtype(holds):
-                raise ValueError("is a number and compares nothing")
-            chosen = holds.astype("boolean").fillna(False).to_numpy(bool)
-        except Exception as error:  # pandas has no common error for what an expression may do
-            raise UserError(f"--where {expression!r}: {error}") from error
+            chosen = self.parse(condition).holds(self.rows)
+        except UserError as error:
+            raise UserError(f"--where {condition!r}: {error}") from error
         if not chosen.any():
-            raise UserError(f"no experiment fits --where {expression!r}")
+            raise UserError(f"--where {condition!r}: no experiment fits; compare without it shows them all")
         return self._replace(rows=self.rows[chosen].reset_index(drop=True))
 
-    def quoted(self, expression: str) -> str:
-        """The expression with the column that each name means, in backquotes. Raises UserError as column() does."""
-        # Split at text and backquoted names, which stay as they are.
-        parts = re.split(r"('[^']*'|\"[^\"]*\"|`[^`]*`)", expression)
-        for i, part in enumerate(parts):
-            if part.startswith("`"):
-                parts[i] = f"`{self.column(part.strip('`'))}`"
-            elif not part.startswith(("'", '"')):
-                # Not what follows a call's dot, nor the name of an argument.
-                parts[i] = re.sub(r"(?<![\w.@)])[^\W\d][\w.]*+(?!\s*=(?!=))", self._backquoted, part)
-        return "".join(parts)
+    def parse(self, condition: str) -> Expression:
+        """A condition on these columns, which may be named by the end of their names."""
+        return Expression(condition, self.column, self._is_column)
 
-    def _backquoted(self, word: re.Match) -> str:
-        """The column that a word names, and what stands behind it, as in name.str.contains."""
-        if word[0] in KEYWORDS:
-            return word[0]
-        name, dot, rest = word[0], "", ""
-        while "." in name and not any(column == name or column.endswith(f".{name}") for column in self.rows):
-            name, dot, rest = name.rpartition(".")[0], ".", word[0][len(name.rpartition(".")[0]) + 1 :]
-        return f"`{self.column(name if dot else word[0])}`{dot}{rest}"
+    def _is_column(self, name: str) -> bool:
+        return any(column == name or column.endswith(f".{name}") for column in self.rows)
 
-    def changed(self) -> list[str]:
-        """The params that differ between rows, and that a row was made with."""
-        found = []
+    def varying_params(self) -> list[str]:
+        """The params that differ between rows, and that apply to a row."""
+        names = []
         for name in self.params:
-            # Null is a value of a knob; a commit without an environment never ran.
-            cells = self.rows[name].dropna() if name.startswith("environment.") else self.rows[name]
-            if self.used(name).any() and cells.map(repr).nunique() > 1:
-                found.append(name)
-        return found
+            # Null is a value of a hyperparameter; a commit without an environment never ran.
+            values = self.rows[name].dropna() if name.startswith("environment.") else self.rows[name]
+            if self.applies_to(name).any() and values.map(repr).nunique() > 1:
+                names.append(name)
+        return names
 
-    def used(self, name: str) -> pd.Series:
-        """Whether each row was made with a param: not with the knobs of another model than its own."""
+    def applies_to(self, name: str) -> pd.Series:
+        """Whether each row was made with a param: a hyperparameter applies to the rows of its model."""
         if name.startswith(NEVER_NULL):
             return self.rows[name].notna()
-        stage, _, knob = name.partition(".")
-        if stage != "train" or "." not in knob or "train.model" not in self.rows:
+        stage, _, hyperparameter = name.partition(".")
+        if stage != "train" or "." not in hyperparameter or "train.model" not in self.rows:
             return pd.Series(True, self.rows.index)
-        return self.rows["train.model"].eq(knob.partition(".")[0]).fillna(False).astype(bool)
+        return self.rows["train.model"].eq(hyperparameter.partition(".")[0]).fillna(False).astype(bool)
 
 
 def load(every_commit: bool = False) -> Experiments:
-    """The workspace, the last commit and its experiments; or those of all branches, tags and commits.
+    """Read the workspace, the last commit and its experiments; or those of all branches, tags and commits.
 
-    It is what `dvc exp show` reads: beneath dvc.api.exp_show, which turns integers into floats, and truth values and null
-    into text. Raises UserError where DVC cannot read the project.
+    The source is beneath dvc.api.exp_show, which turns integers into floats, and truth values and null into text.
+    Raises UserError if DVC cannot read the project.
     """
     if sys.stderr.isatty():
         print("reading the experiments ...", file=sys.stderr)
     try:
-        with Repo() as repo:
-            shown = repo.experiments.show(all_branches=every_commit, all_tags=every_commit, all_commits=every_commit)
-            states = [state.dumpd() for state in shown]
-            known = sum(map(len, repo.experiments.ls(all_commits=True).values()))
+        with open_repo() as repo:
+            entries = repo.experiments.show(all_branches=every_commit, all_tags=every_commit, all_commits=every_commit)
+            states = [state.dumpd() for state in entries]
+            by_commit = {commit: len(names) for commit, names in repo.experiments.ls(all_commits=True).items() if names}
     except DvcException as error:
-        raise UserError(f"DVC cannot show the experiments: {error}") from error
-    records, metrics, params = [], {}, {}
+        raise UserError(f"DVC cannot show the experiments: {' '.join(str(error).split())}") from error
+    table = _Table()
     for state in states:
         kind = "workspace" if state["rev"] == "workspace" else "commit"
-        _add(records, metrics, params, state, kind, None, "success")
+        table.add(state, kind, None, "success")
         for group in state["experiments"] or []:
             first, *_ = group["revs"]  # the others are checkpoints
             status = (group["executor"] or {}).get("state", "success")
-            _add(records, metrics, params, first, "experiment", state["name"] or state["rev"][:7], status)
-    if hidden := known - sum(record["kind"] == "experiment" and record["state"] == "done" for record in records):
-        print(f"{hidden} experiments of other commits are left out; --all has them", file=sys.stderr)
-    names = dict.fromkeys(name for record in records for name in record)
-    columns = {name: pd.Series([record.get(name) for record in records], dtype=object) for name in names}
-    rows = pd.DataFrame({name: _typed(column) for name, column in columns.items()})
-    return Experiments(rows.drop_duplicates("rev", ignore_index=True), list(metrics), list(params), metrics)
+            table.add(first, "experiment", state["name"] or state["rev"][:7], status)
+    _print_hidden(by_commit, shown={state["rev"] for state in states} | {state["name"] for state in states})
+    return table.finish()
 
 
-def plain(value: Any) -> Any:
-    """The value of a cell as JSON has it."""
-    if isinstance(value, list | dict | str):
-        return value
-    if pd.isna(value) or value in (float("inf"), float("-inf")):
-        return None
-    if isinstance(value, pd.Timestamp):
-        return value.isoformat()
-    return value.item() if isinstance(value, np.generic) else value
+def _print_hidden(by_commit: dict[str, int], shown: set[str]) -> None:
+    """Print which commits have experiments that are not in the table."""
+    hidden = {commit: count for commit, count in by_commit.items() if commit not in shown}
+    if hidden:
+        commits = ", ".join(f"{count} of {commit[:12]}" for commit, count in hidden.items())
+        print(f"experiments of other commits are left out: {commits}; --all shows them", file=sys.stderr)
 
 
-def _typed(column: pd.Series) -> pd.Series:
-    """The column with the type that all of its values have; with several types, or lists, it stays as it is."""
+class _Table:
+    """Collects the rows of Experiments."""
+
+    def __init__(self) -> None:
+        self.records: list[dict[str, Any]] = []
+        self.metrics: dict[str, str] = {}
+        self.params: dict[str, str] = {}
+        self.states: list[dict[str, Any]] = []
+
+    def add(self, state: dict[str, Any], kind: str, parent: str | None, status: str) -> None:
+        """Add what DVC read in a revision."""
+        data = state["data"] or {}
+        record = {
+            "name": state["name"] or (state["rev"] if kind == "workspace" else state["rev"][:7]),
+            "kind": kind,
+            "parent": parent,
+            "rev": state["rev"],
+            "created": pd.Timestamp(data["timestamp"]) if data.get("timestamp") else None,
+            "state": "failed" if state["error"] else "done" if status == "success" else status,
+            "data": None,
+            "problem": _error_text(state["error"]) if state["error"] and kind != "experiment" else None,
+        }
+        for names, files in ((self.metrics, data.get("metrics")), (self.params, data.get("params"))):
+            for path, content in (files or {}).items():
+                values, problem = _values(path, content)
+                record["problem"] = record["problem"] or problem
+                for name, value in values.items():
+                    # A metric whose name is taken gets the name of its stage, which is the name of its folder.
+                    key = f"{Path(path).parent.name}.{name}" if name in record else name
+                    names.setdefault(key, path)
+                    record[key] = value
+        record["data"] = _data_hash(data.get("deps") or {}, record.get("data.path"))
+        self.records.append(record)
+        self.states.append(state)
+
+    def finish(self) -> Experiments:
+        """The table; rows that are stale or cannot be read are marked, and the reasons printed."""
+        head = git("rev-parse", "HEAD")
+        stale = find_stale(self.states)
+        records, remarks = [], []
+        for record in self.records:
+            problem = record.pop("problem")
+            if problem:
+                record["state"] = "unreadable"
+                remarks.append(f"{record['name']}: {problem}; this row is left out")
+            elif record["state"] == "done" and record["rev"] in stale:
+                record["state"] = "stale"
+                if record["kind"] == "workspace" or record["rev"] == head:
+                    remarks.append(f"{record['name']}: {stale[record['rev']]}; to renew them: dvc repro")
+            if not problem or record["kind"] == "workspace" or record["rev"] == head:
+                records.append(record)
+        if remarks:
+            print(*dict.fromkeys(remarks), sep="\n", file=sys.stderr)
+        names = dict.fromkeys(name for record in records for name in record)
+        columns = {name: pd.Series([record.get(name) for record in records], dtype=object) for name in names}
+        rows = pd.DataFrame({name: to_typed_column(column) for name, column in columns.items()})
+        rows = rows.drop_duplicates("rev", ignore_index=True)
+        metrics = [name for name in self.metrics if name in rows]
+        return Experiments(rows, metrics, [name for name in self.params if name in rows], self.metrics)
+
+
+def _values(path: str, content: Any) -> tuple[dict[str, Any], str | None]:
+    """The values of a file of metrics or params, and why it cannot be read."""
+    if isinstance(content, Exception):
+        return {}, None if isinstance(content, FileNotFoundError) else f"{path}: cannot be parsed"
+    if content.get("error") is not None:
+        error = content["error"]
+        absent = isinstance(error, FileNotFoundError) or "FileNotFound" in str(error)
+        return {}, None if absent else f"{path}: cannot be parsed"
+    values = content.get("data") or {}
+    if not isinstance(values, dict):
+        return {}, f"{path}: is not a mapping of names to values"
+    return flatten(values, "environment." if path == ENVIRONMENT.as_posix() else ""), None
+
+
+def _error_text(error: Any) -> str:
+    message = error.get("msg") if isinstance(error, dict) else str(error)
+    return " ".join(str(message).split())
+
+
+def _data_hash(deps: dict[str, dict], data_path: str | None) -> str | None:
+    """The MD5 of the raw table that a row's results are of."""
+    if data_path in deps:
+        return deps[data_path]["hash"]
+    return next((dep["hash"] for path, dep in deps.items() if path.startswith(f"{RAW.as_posix()}/")), None)
+
+
+def to_typed_column(column: pd.Series) -> pd.Series:
+    """The column with the type of all its values; a column of several types, or of lists, stays as it is."""
     kinds = frozenset(column.dropna().map(type))
     return column.astype(TYPES[kinds]) if kinds in TYPES else column
-
-
-def _add(records: list, metrics: dict, params: dict, state: dict, kind: str, parent: str | None, status: str) -> None:
-    data = state["data"] or {}
-    found = {
-        "name": state["name"] or (state["rev"] if kind == "workspace" else state["rev"][:7]),
-        "kind": kind,
-        "parent": parent,
-        "rev": state["rev"],
-        "created": pd.Timestamp(data["timestamp"]) if data.get("timestamp") else None,
-        "state": "failed" if state["error"] else "done" if status == "success" else status,
-        "data": next((dep["hash"] for path, dep in (data.get("deps") or {}).items() if "data/raw/" in path), None),
-    }
-    for place, files in ((metrics, data.get("metrics")), (params, data.get("params"))):
-        for path, content in (files or {}).items():
-            prefix = "environment." if path == ENVIRONMENT else ""
-            values = flat(content.get("data") or {}, prefix)
-            values.pop("step", None)  # of dvclive
-            for name, value in values.items():
-                # A metric of a name that is taken goes by its stage, which is the name of its folder.
-                name = f"{Path(path).parent.name}.{name}" if name in found else name
-                place.setdefault(name, path)
-                found[name] = value
-    records.append(found)

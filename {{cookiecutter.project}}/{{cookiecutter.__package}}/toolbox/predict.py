@@ -1,7 +1,6 @@
-"""predict: what a model says of new rows, which are checked against its schema and read in chunks."""
+"""predict: predict the rows of a file, checked against the model's schema and read in chunks."""
 
 import json
-import os
 import sys
 import time
 from argparse import Namespace
@@ -9,87 +8,55 @@ from collections import Counter
 from collections.abc import Iterator
 from itertools import chain
 from pathlib import Path
-from typing import Any, NamedTuple, TextIO
+from typing import TextIO
 
-import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
-from sklearn.pipeline import Pipeline
 
-from .. import dataset, metrics, model, params, schema
-from ..errors import UserError
-from ..files import replacing
-from ..raw.target import known, listed
-from ..schema import Schema
-from . import models
-from .checks import Checks
+from ..core import reader
+from ..core.config import read_params
+from ..core.errors import UserError
+from ..core.files import atomic_write
+from ..core.predictor import CHUNK_ROWS, Predictor
+from ..core.sniff.task import did_you_mean, quote_list
+from ..core.validation import InputValidator
 
-ROWS = 100_000  # in memory at a time
-SECONDS = 2  # between two lines of progress
-
-
-class Predictor(NamedTuple):
-    """A model, what it knows of the columns, and the probability below which it is unsure; the commit, if it is of one."""
-
-    commit: str | None
-    pipeline: Pipeline
-    found: Schema
-    threshold: float
-
-    @property
-    def unsure(self) -> str:
-        """The word for unsure, which is no class."""
-        word = "unsure"
-        while word in map(str, self.found.classes or ()):
-            word += "_"
-        return word
-
-    def predict(self, features: pd.DataFrame) -> dict[str, Any]:
-        """Columns for rows of features: predicted; for classes also decision, and probability_CLASS of each."""
-        said = metrics.predict(self.pipeline, features)
-        if said.classes is None:
-            return {"predicted": said.labels}
-        decision = np.where(said.greatest >= self.threshold, said.labels.astype(str).astype(object), self.unsure)
-        return dict(zip(self.names(), (said.labels, decision, *said.probabilities.T), strict=True))
-
-    def names(self) -> list[str]:
-        if self.found.task == "regression":
-            return ["predicted"]
-        return ["predicted", "decision", *(f"probability_{label}" for label in self.found.classes)]
+PROGRESS_SECONDS = 2
 
 
 def run(arguments: Namespace) -> None:
-    """Predict the rows of a file. Raises UserError for what is wrong with the model, the input or the output."""
+    """Predict the rows of a file. Raises UserError if the model, the input or the output cannot be used."""
     source, output = Path(arguments.input), arguments.output and Path(arguments.output)
     check_output(source, output, arguments.json)
     predictor = load(arguments.model)
-    chunks = dataset.read_chunks(source, ROWS)
-    checks = Checks(source, predictor.found)
-    extra = checks.extra(chunks.names)
-    check_kept(arguments.keep, chunks.names, predictor.names())
-    counts = Counter()
-    write(predictions(predictor, checks, chunks.tables, arguments.keep, counts), output)
+    chunks = reader.read_chunks(source, CHUNK_ROWS)
+    validator = InputValidator(source, predictor.schema)
+    extra = validator.extra(chunks.names)
+    check_id_columns(arguments.id_column, chunks.names, predictor.names)
+    counts: Counter[str] = Counter()
+    write(predictions(predictor, validator, chunks.tables, arguments.id_column, counts), output)
     unsure = counts[predictor.unsure]
-    findings = checks.findings()
+    findings = validator.findings()
     if arguments.json:
-        facts = {"commit": predictor.commit, "rows": checks.rows, "unsure": unsure}
+        facts: dict[str, object] = {"commit": predictor.commit, "rows": validator.rows, "unsure": unsure}
         facts |= {"extra": extra, "notes": chunks.notes, "findings": findings}
         print(json.dumps(facts, indent=2, ensure_ascii=False))
         return
-    ignored = [f"extra columns, ignored: {listed(extra)}"] if extra else []
-    for line in [*chunks.notes, *ignored, *(finding["said"] for finding in findings)]:
+    ignored = [f"extra columns, ignored: {quote_list(extra)}"] if extra else []
+    for line in [*chunks.notes, *ignored, *(finding["message"] for finding in findings)]:
         print(f"warning: {line}", file=sys.stderr)
     if output:
-        doubt = f", {unsure} {predictor.unsure} (below {predictor.threshold:g})" if predictor.found.classes else ""
-        print(f"{output}: {checks.rows} rows predicted{doubt}")
+        decides = "decision" in predictor.names
+        abstained = f", {unsure} {predictor.unsure} (below {predictor.threshold:g})" if decides else ""
+        print(f"{output}: {validator.rows} rows predicted{abstained}")
 
 
 def check_output(source: Path, output: Path | None, as_json: bool) -> None:
     """Raise UserError for a file that cannot be written, or is the input."""
     if output is None:
         if as_json:
-            raise UserError("--json tells of the rows; say with -o where the predictions go")
+            raise UserError("--json: needs -o FILE for the predictions")
     elif output.suffix not in (".csv", ".parquet"):
         raise UserError(f"-o {output}: use a name that ends in .csv or .parquet")
     elif output.is_dir():
@@ -98,55 +65,32 @@ def check_output(source: Path, output: Path | None, as_json: bool) -> None:
         raise UserError(f"-o {output}: is the input; choose another name")
 
 
-def check_kept(keep: list[str], names: list[str], predicted: list[str]) -> None:
+def check_id_columns(id_columns: list[str], names: list[str], predicted: list[str]) -> None:
     """Raise UserError for columns that are not there, or have a name of those that predict writes."""
-    for name in keep:
+    for name in id_columns:
         if name not in names:
-            raise UserError(f"--keep {name!r}: is no column; {known(name, names)}")
+            raise UserError(f"--id-column {name!r}: is not a column; {did_you_mean(name, names)}")
         if name in predicted:
-            raise UserError(f"--keep {name!r}: predict writes a column of that name; rename it in the input")
+            raise UserError(f"--id-column {name!r}: predict writes a column of that name; rename it in the input")
 
 
-def load(which: str | None) -> Predictor:
-    """The model of the workspace (None), an experiment, a Git revision or the registry, with its own schema and params.
-
-    Raises UserError where one of them is not there, is damaged, or is of another run than the others.
-    """
-    rev = models.resolve(which)
-    with models.files(rev, [model.PATH, schema.PATH, params.PATH]) as folder:
-        try:
-            threshold = params.load(folder / params.PATH).evaluate.confidence_threshold
-            found = schema.load(folder / schema.PATH)
-            pipeline = model.load(folder / model.PATH)
-            model.check(pipeline, found)
-        except UserError as error:
-            if rev is None:
-                raise
-            raise UserError(f"{which}: {str(error).replace(f'{folder}{os.sep}', '')}") from error
-    return Predictor(rev, pipeline, found, threshold)
+def load(rev: str | None) -> Predictor:
+    """The model of the workspace, or of a revision. Raises UserError if it cannot be loaded."""
+    read_params()  # reports where to run this
+    return Predictor.load() if rev is None else Predictor.load(rev=rev)
 
 
 def predictions(
-    predictor: Predictor, checks: Checks, tables: Iterator[pa.Table], keep: list[str], counts: Counter[str]
+    predictor: Predictor, validator: InputValidator, tables: Iterator[pa.Table], id_columns: list[str], counts: Counter[str]
 ) -> Iterator[pa.Table]:
-    """A table of predictions, behind the columns to keep, for each table of rows; decisions are counted.
-
-    Raises UserError for rows that checks refuses: before the first table, or after the last.
-    """
-    said = time.monotonic()
-    for table in tables:
-        if not table.num_rows:
-            continue
-        frame = checks.read(dataset.to_frame(table.select([column.name for column in checks.columns])))
-        if checks.rows == table.num_rows:
-            checks.refuse()
-        columns = predictor.predict(predictor.found.features(frame))
+    """A table of predictions, behind the columns to keep, for each table of rows; decisions are counted."""
+    last_progress = time.monotonic()
+    for table, columns in predictor.predict_tables(tables, validator):
         counts.update(columns.get("decision", ()))
-        yield pa.table({name: table[name] for name in keep} | columns)
-        if time.monotonic() > said + SECONDS:
-            said = time.monotonic()
-            print(f"{checks.rows} rows", file=sys.stderr)
-    checks.refuse()
+        yield pa.table({name: table[name] for name in id_columns} | columns)
+        if time.monotonic() > last_progress + PROGRESS_SECONDS:
+            last_progress = time.monotonic()
+            print(f"{validator.rows} rows", file=sys.stderr)
 
 
 def write(tables: Iterator[pa.Table], output: Path | None) -> None:
@@ -156,7 +100,7 @@ def write(tables: Iterator[pa.Table], output: Path | None) -> None:
     if output is None:
         write_csv(tables, sys.stdout)
         return
-    with replacing(output) as temporary:
+    with atomic_write(output) as temporary:
         if output.suffix == ".csv":
             with temporary.open("w", encoding="utf-8", newline="") as file:
                 write_csv(tables, file)

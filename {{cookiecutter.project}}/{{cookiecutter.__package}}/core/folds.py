@@ -1,0 +1,117 @@
+"""Cross-validation: the folds, by the rule that split train from test, and the scores on them."""
+
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from sklearn.base import BaseEstimator
+from sklearn.exceptions import UndefinedMetricWarning
+from sklearn.model_selection import (
+    GroupKFold,
+    KFold,
+    StratifiedGroupKFold,
+    StratifiedKFold,
+    TimeSeriesSplit,
+    cross_validate,
+)
+
+from .errors import UserError
+from .split import require_sortable
+
+Fold = tuple[np.ndarray, np.ndarray]  # positions of training and validation rows
+
+
+def make_folds(
+    table: pd.DataFrame,
+    labels: np.ndarray,
+    *,
+    is_classification: bool,
+    split: str = "random",
+    split_column: str | None = None,
+    n_splits: int = 5,
+    seed: int = 0,
+) -> list[Fold]:
+    """Positions of the training and validation rows of each fold.
+
+    Training rows are in random order, so that the first of them are a sample. Groups stay whole; in a split by time,
+    rows of one moment stay together and validation is later than training.
+
+    Raises:
+        UserError: there are fewer rows, groups, moments or members of every class than folds, or a fold has one class
+            to learn from.
+    """
+    where = f"params.yaml: train.n_splits: {n_splits}"
+    rows, groups, timestamps = table, None, None
+    if split == "time":
+        timestamps, rows = pd.factorize(require_sortable(table[split_column]))
+        splitter = TimeSeriesSplit(n_splits)
+    elif split in ("hash", "group") and split_column and table[split_column].duplicated().any():
+        groups = pd.factorize(table[split_column], use_na_sentinel=False)[0]
+        kind = StratifiedGroupKFold if is_classification else GroupKFold
+        splitter = kind(n_splits, shuffle=True, random_state=seed)
+    else:
+        kind = StratifiedKFold if is_classification else KFold
+        splitter = kind(n_splits, shuffle=True, random_state=seed)
+    try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "The least populated class")
+            folds = list(splitter.split(rows, None if split == "time" else labels, groups))
+    except ValueError as error:
+        raise UserError(f"{where}: too many for this table: {error}") from error
+    if timestamps is not None:
+        folds = [tuple(np.flatnonzero(np.isin(timestamps, part)) for part in fold) for fold in folds]
+    if is_classification and any(len(np.unique(labels[train])) < 2 for train, _ in folds):
+        rarest = pd.Series(labels).value_counts().min()
+        raise UserError(
+            f"{where}: a fold has one class to learn from (the rarest has {rarest} training rows); "
+            "use fewer folds, another prepare.split, or more rows"
+        )
+    random = np.random.default_rng(seed)
+    return [(random.permutation(train), validation) for train, validation in folds]
+
+
+def score_folds(
+    model: BaseEstimator,
+    features: pd.DataFrame,
+    labels: np.ndarray,
+    folds: list[Fold],
+    scorer: str | Callable,
+    *,
+    scoring: str,
+    return_train_score: bool = True,
+) -> dict[str, np.ndarray]:
+    """Fit and score each fold: `test_score` and, if asked for, `train_score`, each (folds,).
+
+    Args:
+        model: the unfitted estimator.
+        scorer: a scorer of scikit-learn; scoring: its name, for messages.
+
+    Raises:
+        UserError: a fold cannot be fitted, with scikit-learn's reason, or cannot be scored.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UndefinedMetricWarning)
+            warnings.filterwarnings("ignore", "The number of unique classes")
+            scores: dict[str, Any] = cross_validate(
+                model,
+                features,
+                labels,
+                cv=folds,
+                scoring=scorer,
+                return_train_score=return_train_score,
+                error_score="raise",
+            )
+    except UserError:
+        raise
+    except Exception as error:  # an estimator may raise anything for data it cannot learn
+        reason = " ".join(f"{type(error).__name__}: {error}".split())
+        raise UserError(f"params.yaml: train: a fold cannot be fitted or scored by {scoring}: {reason}") from error
+    if np.isnan(scores["test_score"]).any():
+        raise UserError(
+            f"params.yaml: train.scoring: {scoring!r}: has no value in a fold (too few rows, or a class is missing); "
+            "use another score, or fewer folds"
+        )
+    return scores

@@ -1,0 +1,109 @@
+"""The schema of the prepared table: written by prepare, read by every later stage."""
+
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+from pydantic import BaseModel, ValidationError
+
+from . import paths
+from .errors import UserError
+from .files import write_text
+
+ColumnType = Literal["number", "date", "category", "text"]
+
+
+class ColumnSchema(BaseModel):
+    """A column, as the training rows show it.
+
+    Attributes:
+        role: feature, target, key (a column to split by that is not a feature) or dropped, with the reason.
+        note: how its values were read, if not as plain text or numbers.
+        format: of a number plain, boolean, duration or a key of `literals.FORMATS`; of a date its strptime format.
+        unit: the unit of all of its numbers.
+        na_values: texts that stand for a missing value, beyond `literals.MISSING`.
+        single_feature_score: how well a model of this feature only predicts the target, 0 to 1 (`leakage.scores`).
+        missing_fraction: share of the training rows without a value.
+        min, max: bounds of a number, or of a date in ISO 8601.
+        categories: the sorted categories of the training rows.
+        test_only_categories: categories that only the test rows have.
+    """
+
+    name: str
+    role: Literal["feature", "target", "key", "dropped"]
+    type: ColumnType
+    reason: str | None = None
+    note: str | None = None
+    format: str | None = None
+    unit: str = ""
+    na_values: list[str] = []
+    single_feature_score: float = 0.0
+    missing_fraction: float = 0.0
+    min: float | str | None = None
+    max: float | str | None = None
+    categories: list[str] | None = None
+    test_only_categories: list[str] | None = None
+
+
+class Schema(BaseModel):
+    """The table: its task, target, classes in order (None for regression), positive class, split and columns."""
+
+    task: Literal["classification", "regression"]
+    target: str
+    classes: list[int | str] | None
+    positive: int | str | None = None
+    split: Literal["random", "hash", "group", "time"]
+    split_column: str | None
+    train_rows: int
+    test_rows: int
+    notes: list[str] = []
+    columns: list[ColumnSchema]
+
+    def column(self, name: str) -> ColumnSchema:
+        return next(column for column in self.columns if column.name == name)
+
+    @property
+    def feature_columns(self) -> list[ColumnSchema]:
+        return [column for column in self.columns if column.role == "feature"]
+
+    def names(self, *types: ColumnType) -> list[str]:
+        """The features, or the features of some types."""
+        return [column.name for column in self.feature_columns if not types or column.type in types]
+
+    def features(self, frame: pd.DataFrame) -> pd.DataFrame:
+        """The features as (rows, columns): numbers as float64, dates as datetime64, categories and text as str.
+
+        A missing value is NaN or NaT.
+        """
+        casts: dict[str, Any] = {"number": _number, "date": pd.to_datetime, "category": _text, "text": _text}
+        columns = {column.name: casts[column.type](frame[column.name]) for column in self.feature_columns}
+        return pd.DataFrame(columns, index=frame.index)
+
+    def labels(self, frame: pd.DataFrame) -> np.ndarray:
+        """The target, (rows,): float64 for regression, else int64 or str objects."""
+        target = frame[self.target]
+        if self.task == "regression":
+            return target.to_numpy(np.float64)
+        return target.to_numpy(np.int64 if pd.api.types.is_integer_dtype(target) else object)
+
+    def save(self, path: Path = paths.SCHEMA) -> None:
+        write_text(path, self.model_dump_json(indent=2, exclude_defaults=True))
+
+
+def load(path: Path = paths.SCHEMA) -> Schema:
+    """Read the schema. Raises UserError if it is missing, or was not written by this version of the code."""
+    try:
+        return Schema.model_validate_json(path.read_text(encoding="utf-8"))
+    except (OSError, ValidationError, UnicodeError) as error:
+        raise UserError(f"{path}: is missing or damaged; run: dvc repro prepare") from error
+
+
+def _number(column: pd.Series) -> pd.Series:
+    """Infinities, and what trees hold for infinite, are missing."""
+    column = column.astype(np.float64)
+    return column.where(column.abs() < np.finfo(np.float32).max)
+
+
+def _text(column: pd.Series) -> pd.Series:
+    return column.astype("str")
