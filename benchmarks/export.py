@@ -3,9 +3,9 @@
 The experiments are made up with Git's own commands, which is much quicker than to run them. --many adds 1,000.
 """
 
+import hashlib
 import json
 import os
-import re
 import shutil
 import statistics
 import subprocess
@@ -156,8 +156,8 @@ def make_experiments(project: Path, numbers: range) -> None:
     index = {"GIT_INDEX_FILE": str(project / ".git/benchmark-index")}
     git(project, "read-tree", head, **index)
     for number in numbers:
-        for path, text in texts.items():
-            blob = git(project, "hash-object", "-w", "--stdin", text=changed(path, text, number)).strip()
+        for path, text in changed(texts, number).items():
+            blob = git(project, "hash-object", "-w", "--stdin", text=text).strip()
             git(project, "update-index", "--cacheinfo", f"100644,{blob},{path}", **index)
         tree = git(project, "write-tree", **index).strip()
         commit = git(project, *COMMIT[1:5], "commit-tree", tree, "-p", head, "-m", f"dvc: commit {number}").strip()
@@ -167,10 +167,15 @@ def make_experiments(project: Path, numbers: range) -> None:
 METRICS = "results/train/metrics.json"
 
 
-def changed(path: str, text: str, number: int) -> str:
-    if path == METRICS:
-        return json.dumps(json.loads(text) | {"cv_mean": 0.9 - number % 97 / 1000})
-    return re.sub(r"n_estimators: 100", f"n_estimators: {1000 + number}", text, count=1)
+def changed(texts: dict[str, str], number: int) -> dict[str, str]:
+    """The files of an experiment whose results belong to its params, as dvc.lock has both."""
+    metrics = json.dumps(json.loads(texts[METRICS]) | {"cv_mean": 0.9 - number % 97 / 1000})
+    params, lock = (
+        texts[path].replace("n_estimators: 100", f"n_estimators: {1000 + number}", 1)
+        for path in ("params.yaml", "dvc.lock")
+    )
+    old, new = (hashlib.md5(text.encode()).hexdigest() for text in (texts[METRICS], metrics))
+    return {"params.yaml": params, "dvc.lock": lock.replace(old, new), METRICS: metrics}
 
 
 def git(project: Path, *arguments: str, text: str | None = None, **variables: str) -> str:

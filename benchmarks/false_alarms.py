@@ -1,8 +1,8 @@
 """False-alarm rate of drift on data that did not change: python -m benchmarks.false_alarms.
 
-100 pairs of random halves, of the sample and of rows drawn from three tables of the corpus. Each row of the printed table
-has the share of pairs in which any column drifted: by the rule of drift, by the index only, by the test only; of counted
-rows, and of two profiles.
+100 pairs of random halves, of the sample and of rows drawn from three tables of the corpus. Each row of the printed
+table has the share of pairs in which any column drifted: by the rule of drift, by the index only, by the test only; of
+counted rows, and of two profiles.
 """
 
 import importlib
@@ -59,7 +59,7 @@ def prepared(package: SimpleNamespace, path: str, target: str) -> tuple[pd.DataF
     )
     settings = package.config.validate(package.params.Params, values)
     data = settings.data
-    raw, _ = package.reader.read(path, data.types)
+    raw, _ = package.reader.read(path)
     cleaned = package.clean.clean(
         raw, target=data.target, task=data.task, types=data.types, drop=data.drop, duplicates="drop"
     )

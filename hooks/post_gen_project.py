@@ -131,15 +131,16 @@ def git(*arguments: str) -> subprocess.CompletedProcess:
 
 
 def commit() -> str:
-    """Make a repository with one commit, which DVC experiments need; return what is left for the user to do."""
+    """Make a repository with one commit, which DVC experiments need; return the remaining steps for the user."""
     if not shutil.which("git"):
         return "Git is not installed. DVC experiments need it: install it, then git init, git add -A and git commit."
     if Path(".git").exists():  # generated over a project, with --overwrite-if-exists
         return "This folder was a Git repository before: nothing was committed; see git diff."
-    if outer := next((folder for folder in Path.cwd().parents if (folder / ".git").exists()), None):
+    outer = next((folder for folder in Path.cwd().parents if (folder / ".git").exists()), None)
+    if outer:
         return (
             f"This folder is inside the Git repository {outer}: nothing was committed there. "
-            f"DVC experiments need a commit: git add -A . && git commit -m 'Add {ANSWERS['project']}'"
+            f"DVC experiments need a commit: git add -A . && git commit -m 'Add {ANSWERS['project']}'{move_ci(outer)}"
         )
     first = ("commit", "--no-verify", "-m", f"Create {ANSWERS['project']} from the template")
     left = ""
@@ -151,6 +152,17 @@ def commit() -> str:
         if done.returncode:
             return f"git {step[0]} failed ({done.stderr.strip()}); run git init, git add -A and git commit by hand."
     return left
+
+
+def move_ci(outer: Path) -> str:
+    """What to do with the CI file: Git hosts read it only at the root of the repository."""
+    name = {"github": ".github/workflows/ci.yml", "gitlab": ".gitlab-ci.yml"}.get(ANSWERS["ci"])
+    if name is None:
+        return ""
+    return (
+        f"\nGit hosts read CI files only at the root of the repository: move {name} to {outer / name}, "
+        f"and begin its commands with: cd {shlex.quote(Path.cwd().relative_to(outer).as_posix())}"
+    )
 
 
 def set_identity() -> str:
@@ -206,3 +218,8 @@ if __name__ == "__main__":
     print(next_steps(table))
     if left:
         print(left)
+    if not str(Path.cwd()).isascii():
+        print(
+            "The path of this folder has letters beyond ASCII. DVC's queue (dvc exp run --queue) and dvc remote add fail in "
+            "such folders: use dvc exp run --temp, and edit .dvc/config by hand; or generate the project elsewhere."
+        )

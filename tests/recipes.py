@@ -35,12 +35,12 @@ def section(text: str, heading: str) -> str:
 
 
 def blocks(text: str) -> tuple[Block, ...]:
-    return tuple(Block(language, body) for language, body in re.findall(r"^```(\w*)\n(.*?)^```$", text, re.M | re.S))
+    return tuple(Block(language, body) for language, body in re.findall(r"^```(\w*)\n(.*?)^```$", text, re.MULTILINE | re.DOTALL))
 
 
 def recipes(text: str) -> dict[str, Recipe]:
     """The recipes of a section by their bold titles, each at the start of a line."""
-    parts = re.split(r"^\*\*(.+?)\*\*", text, flags=re.M)[1:]
+    parts = re.split(r"^\*\*(.+?)\*\*", text, flags=re.MULTILINE)[1:]
     return {
         title: Recipe(body.partition("```")[0], blocks(body))
         for title, body in zip(parts[::2], parts[1::2], strict=True)
@@ -64,7 +64,7 @@ def apply_diff(block: Block, root: Path) -> None:
     A line goes before the next line of context, or after the last one if none follows. Each line of context has to be
     in the file exactly once. A file without context is made.
     """
-    for part in re.split(r"^\+\+\+ ", block.text, flags=re.M)[1:]:
+    for part in re.split(r"^\+\+\+ ", block.text, flags=re.MULTILINE)[1:]:
         name, *lines = part.splitlines()
         added = [line[1:] for line in lines if line.startswith("+")]
         if len(added) == len(lines):

@@ -313,9 +313,9 @@ def test_stale_and_damaged_commits_are_named_and_never_chosen(copy):
     stale = "main: the results are of another version of data/raw/penguins.csv; to renew them: dvc repro\n"
     output = command(copy, "compare")
     assert stale in output
-    assert re.search(r"^main +\S+ \S+ +stale ", output, re.M)
+    assert re.search(r"^main +\S+ \S+ +stale ", output, re.MULTILINE)
     output = command(copy, "best", "--all")
-    assert re.search(r"^left out, stale \(.*\): 1 \(main\)$", output, re.M)
+    assert re.search(r"^left out, stale \(.*\): 1 \(main\)$", output, re.MULTILINE)
     assert "main (commit" not in output
     copy.run("git", "branch", "stale")
 
@@ -323,9 +323,10 @@ def test_stale_and_damaged_commits_are_named_and_never_chosen(copy):
     metrics.write_text(f"<<<<<<< HEAD\n{metrics.read_text()}=======\n>>>>>>> other\n")
     copy.commit("In conflict")
     copy.run("git", "branch", "conflict")
-    copy.run("git", "checkout", "-q", "HEAD~1", "--", "results")
-    (copy.path / "params.yaml").write_text("experiment: {purpose: baseline}\n")
-    copy.commit("Params that lack keys")
+    copy.run("git", "checkout", "-q", "HEAD~2", "--", ".")
+    params = copy.read("params.yaml")
+    (copy.path / "params.yaml").write_text(re.sub(r"^  task: .*\n", "", params, flags=re.MULTILINE))
+    copy.commit("Params that lack a key")
     copy.run("git", "branch", "lacking")
     copy.run("git", "checkout", "-q", "HEAD~3", "--", ".")
     copy.commit("As it was")
@@ -333,6 +334,7 @@ def test_stale_and_damaged_commits_are_named_and_never_chosen(copy):
         output = command(copy, name, "--all")
         assert "conflict: results/train/metrics.json: cannot be parsed; this row is left out\n" in output
         assert "Traceback" not in output
+    assert re.search(r"^left out, scored otherwise: \d \(.*lacking.*\)$", command(copy, "best", "--all"), re.MULTILINE)
     assert set(compared(copy, "--all")) >= {"linear", "lacking", "stale"}
     assert compared(copy, "--all")["stale"]["state"] == "stale"
 

@@ -86,7 +86,7 @@ def test_the_distance_is_near_the_distance_of_all_rows(old, new):
     rows = [profile.measured(side, "number").fillna(-np.inf) for side in (old, new)]
     expected = stats.ks_2samp(*rows, method="asymp").statistic
     exact, near = both_ways(old, new, "number")
-    part = 1 / profile.PARTS + 1e-6
+    part = 1 / profile.N_PARTS + 1e-6
     assert exact["statistic"] - 1e-6 <= expected <= exact["statistic"] + part
     assert near["statistic"] == pytest.approx(expected, abs=2 * part)
 

@@ -3,7 +3,6 @@
 import json
 import re
 import shutil
-import subprocess
 import sys
 import tomllib
 from pathlib import Path
@@ -11,6 +10,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 import yaml
+from browser import plots_drawn
 from conftest import SAMPLE, TEMPLATE, BakedProject, run
 from recipes import indented_commands, section
 
@@ -377,20 +377,6 @@ def test_the_plots_page_draws_with_the_network_off(project, chromium, tmp_path, 
     if task == "regression":
         project.dvc("exp", "run", "-q", "-S", "data.target=body_mass_g", "-S", "data.task=regression", *QUICK)
     assert plots_drawn(project, chromium, tmp_path) == (8 if task == "classification" else 5)
-
-
-def plots_drawn(project: BakedProject, chromium: str, folder: Path) -> int:
-    """How many plots the page of `dvc plots show` draws with the network off; fails where it complains."""
-    project.dvc("plots", "show", "-o", str(folder / "page"))
-    options = "--headless --no-sandbox --disable-gpu --no-first-run --disable-background-networking --disable-sync"
-    options += " --disable-component-update --enable-logging=stderr --host-resolver-rules=MAP\t*\t~NOTFOUND"
-    page = folder / "page" / "index.html"
-    command = [chromium, *(option.replace("\t", " ") for option in options.split(" "))]
-    command += [f"--user-data-dir={folder / 'profile'}", "--virtual-time-budget=10000", "--dump-dom", page.as_uri()]
-    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=120)
-    assert "src=" not in page.read_text(encoding="utf-8").partition("<body>")[2]
-    assert not re.findall(r"CONSOLE.*(?:[Ee]rror|ERROR).*", done.stderr)
-    return done.stdout.count('class="marks"')
 
 
 def test_cruft_creates_and_updates(tmp_path):

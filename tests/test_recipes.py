@@ -59,7 +59,7 @@ def feature(project):
 
 
 def model(project):
-    assert project.json("models/model.json")["class"].endswith("KNeighborsClassifier")
+    assert project.json("models/model.json")["class"].endswith("MLPClassifier")
 
 
 def metric(project):
@@ -256,7 +256,7 @@ def test_deploy_as_a_container(fresh, tmp_path):
     dockerfile = fresh.read("Dockerfile")
     app = tmp_path / "app"
     app.mkdir()
-    for source, target in re.findall(r"^COPY (\S+) (\S+)$", dockerfile, re.M):
+    for source, target in re.findall(r"^COPY (\S+) (\S+)$", dockerfile, re.MULTILINE):
         place = app / target
         if (fresh.path / source).is_dir():
             shutil.copytree(fresh.path / source, place)
@@ -266,7 +266,7 @@ def test_deploy_as_a_container(fresh, tmp_path):
     port = free_port()
     serve = (app / "serve.py").read_text(encoding="utf-8")
     (app / "serve.py").write_text(serve.replace("8000", str(port)), encoding="utf-8")
-    command = json.loads(re.search(r"^CMD (.+)$", dockerfile, re.M)[1])
+    command = json.loads(re.search(r"^CMD (.+)$", dockerfile, re.MULTILINE)[1])
     (body,) = re.findall(r"curl --data '(.+?)' ", DEPLOY)
     (batch,) = re.findall(r"penguins (python -m penguins predict) /data/new.csv -o /data/out.csv", DEPLOY)
     with subprocess.Popen([sys.executable, *command[1:]], cwd=app) as server:

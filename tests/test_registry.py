@@ -1,8 +1,13 @@
 """register, registry, rollback and model-card: versions and stages by GTO, and what must exist before a tag is made."""
 
 import json
+import os
 import re
 import shutil
+import sys
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from threading import Thread
 
 import gto.constants
 import pytest
@@ -72,8 +77,8 @@ def test_the_next_version():
 def test_the_card_lists_the_limits_that_the_numbers_show():
     column = {"name": "code", "role": "feature", "type": "category", "single_feature_score": 1.0}
     table = schema.Schema(
-        task="classification", target="y", classes=["a", "b", "c"], split="time", split_column="day", train_rows=160, test_rows=40,
-        columns=[column],
+        task="classification", target="y", classes=["a", "b", "c"], split="time", split_column="day",
+        train_rows=160, test_rows=40, columns=[column],
     )  # fmt: skip
     data = {
         "rows": 210,
@@ -256,3 +261,252 @@ def test_promotion_by_the_recipe_in_the_docs(project):
     assert len((in_use / "predictions.csv").read_text().splitlines()) == 345
     assert (in_use / "model.skops").read_bytes() == (project.path / "models/model.skops").read_bytes()
     assert project.run("git", "ls-remote", "--tags", "origin", "penguins#*").count("refs/tags/penguins#prod#") == 6
+
+
+@pytest.mark.slow
+def test_two_people_register_the_same_version(project, capsys, monkeypatch):
+    share(project)
+    run("git", "clone", "-q", str(project.path.parent / "origin.git"), "clone", cwd=project.path.parent)
+    clone = BakedProject(project.path.parent / "clone", "")
+    monkeypatch.chdir(clone.path)
+    with monkeypatch.context() as patch:
+        patch.setattr(register, "fetch_tags", lambda: None)  # both have looked before either pushed
+        assert call(capsys, "register --stage prod").startswith("penguins v0.0.1 is commit")
+        project.run("git", "tag", "-a", "-m", "first", "penguins@v0.0.1")
+        project.run("git", "push", "-q", "origin", "penguins@v0.0.1")
+        clone.run("git", "tag", "-d", "penguins@v0.0.1", "penguins#prod#1")
+        output = call(capsys, "register --stage prod --push")
+    assert re.match(r"error: penguins@v0\.0\.1: somebody else has pushed another tag by this name;", output)
+    assert clone.run("git", "ls-remote", "--tags", "origin", "penguins#*") == ""
+    later = call(capsys, "register --push")
+    assert re.match(r"error: penguins@v0\.0\.1: somebody else .*: git tag --delete penguins@v0\.0\.1 &&", later)
+    command = re.search("number: (.*), then run", output)[1]
+    clone.run("sh", "-ec", command)
+    assert call(capsys, "register --stage prod --push").startswith("penguins v0.0.1 is commit")
+    assert "penguins#prod#1" in clone.run("git", "ls-remote", "--tags", "origin")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("tag", ["penguins@v0.0.9", "penguins#prod#1"])
+@pytest.mark.parametrize("target", ["HEAD:params.yaml", "HEAD^{tree}"])
+def test_a_tag_of_the_registry_that_is_not_of_a_commit_is_named(finished, capsys, monkeypatch, tag, target):
+    monkeypatch.chdir(finished.path)
+    finished.run("git", "tag", "-a", "-m", "x", tag, target)
+    try:
+        outputs = [call(capsys, words) for words in ("registry", "register", "model-card penguins@prod")]
+    finally:
+        finished.run("git", "tag", "-d", tag)
+    assert outputs == [f"error: tag {tag}: is not the tag of a commit; delete it: git tag -d '{tag}'\n"] * 3
+
+
+@pytest.mark.slow
+def test_a_revision_that_is_not_a_commit_gives_one_line(finished, monkeypatch):
+    monkeypatch.chdir(finished.path)
+    for rev in ("HEAD:params.yaml", "HEAD^{tree}", "a" * 5000, "/" * 5000, "", "..", "-x", "HEAD@{99}", "a\nb", "a@b"):
+        with pytest.raises(UserError, match=r"^.{0,200}$"):
+            revisions.resolve(rev)
+
+
+@pytest.mark.slow
+def test_a_model_that_is_not_the_one_in_dvc_lock_is_refused(project, monkeypatch):
+    """Whether it was changed in the cache or in the remote."""
+    project.dvc("push", "-q")
+    monkeypatch.chdir(project.path)
+    commit = revisions.resolve("HEAD")
+    md5 = revisions.file_md5(project.path / "models/model.skops")
+    file = f"files/md5/{md5[:2]}/{md5[2:]}"
+    cached, pushed = project.path / ".dvc/cache" / file, project.path.parent / "penguins-remote" / file
+    for changed, place in ((cached, re.escape(str(cached))), (pushed, f"{file} in the DVC remote")):
+        content = changed.read_bytes()
+        changed.chmod(0o644)
+        changed.write_bytes(content + b"x")
+        message = (
+            f"^models/model.skops: is not the file of {commit[:7]}: dvc.lock names MD5 {md5}, .* {place} was changed"
+        )
+        with pytest.raises(UserError, match=message), revisions.files(commit, ["models/model.skops"]):
+            pass
+        changed.write_bytes(content)
+        cached.unlink(missing_ok=True)
+    with revisions.files(commit, ["models/model.skops"]) as folder:
+        assert revisions.file_md5(folder / "models/model.skops") == md5
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("code", "problem"),
+    [
+        (401, "refuses access: 401"),
+        (403, "refuses access: 403"),
+        (500, "cannot be reached: 500"),
+        (None, "cannot be reached: .*Connect call failed"),
+    ],
+)
+def test_a_remote_that_cannot_be_used_is_named_as_such(project, capsys, monkeypatch, code, problem):
+    monkeypatch.chdir(project.path)
+    with server(code) as port:
+        project.dvc("remote", "modify", "--local", "storage", "url", f"http://user:secret@127.0.0.1:{port}/x")
+        shutil.rmtree(project.path / ".dvc/cache")
+        with pytest.raises(UserError) as error, revisions.files(revisions.resolve("HEAD"), ["models/model.skops"]):
+            pass
+        output = call(capsys, "register")
+    assert re.search(f"^models/model.skops: is not in the cache, and the DVC remote {problem}", str(error.value))
+    assert re.search(f"^error: 'storage': the DVC remote {problem}", output, re.MULTILINE)
+    assert "secret" not in output + str(error.value)
+
+
+@contextmanager
+def server(code: int | None):
+    """A port at which every request is answered with a code, or refused."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self):
+            self.send_response(code)
+            self.end_headers()
+
+        do_HEAD = do_GET
+
+        def log_message(self, *_):
+            pass
+
+    listening = HTTPServer(("127.0.0.1", 0), Handler)
+    if code is None:
+        listening.server_close()
+    else:
+        Thread(target=listening.serve_forever, daemon=True).start()
+    yield listening.server_port
+    if code is not None:
+        listening.shutdown()
+        listening.server_close()
+
+
+@pytest.mark.slow
+def test_the_default_remote_works_from_a_clone_and_in_other_commits(project):
+    """With every command of DVC that moves data; the clone is beside the project, and has no cache."""
+    share(project)
+    project.dvc("exp", "run", "-q", "--temp", "-n", "few", "-S", "train.random_forest.n_estimators=3")
+    project.dvc("exp", "push", "-q", "origin", "few")
+    old = (project.path / "models/model.skops").read_bytes()
+    project.run("git", "tag", "-a", "-m", "x", "penguins@v0.0.1")
+    set_param(project, "n_estimators: 100 # trees", "n_estimators: 9 # trees")
+    project.dvc("repro", "-q")
+    project.commit("Fewer trees")
+    project.dvc("push", "-q")
+    project.run("git", "push", "-q", "--tags", "origin", "main")
+
+    origin = str(project.path.parent / "origin.git")
+    run("git", "clone", "-q", origin, "clone", cwd=project.path.parent)
+    clone = BakedProject(project.path.parent / "clone", "")
+    clone.dvc("pull", "-q")
+    assert (clone.path / "models/model.skops").read_bytes() == (project.path / "models/model.skops").read_bytes()
+    clone.dvc("exp", "pull", "-q", "origin", "few")
+    clone.dvc("exp", "apply", "-q", "few")
+    clone.run("git", "checkout", "-q", ".")
+    shutil.rmtree(clone.path / ".dvc/cache")
+    clone.dvc("fetch", "-q", "--all-commits")
+    assert len(list((clone.path / ".dvc/cache").rglob("*"))) > 20
+    shutil.rmtree(clone.path / ".dvc/cache")
+    clone.dvc("get", "-q", ".", "models/model.skops", "--rev", "HEAD~1", "-o", "get.skops")
+    clone.dvc("artifacts", "get", ".", "penguins", "--rev", "v0.0.1", "-o", "artifact.skops")
+    clone.dvc("artifacts", "get", origin, "penguins", "--rev", "v0.0.1", "-o", "by-address.skops")
+    assert all((clone.path / name).read_bytes() == old for name in ("get.skops", "artifact.skops", "by-address.skops"))
+    clone.dvc("push", "-q", "--all-commits")
+    clone.dvc("gc", "-q", "-f", "-c", "-A")
+    clone.dvc("get", "-q", ".", "models/model.skops", "--rev", "HEAD~1", "-o", "after.skops")
+    assert (clone.path / "after.skops").read_bytes() == old
+
+
+@pytest.mark.slow
+def test_a_project_in_a_folder_of_a_repository(cookiecutter, tmp_path):
+    """Its remote is not in Git, its raw data is not in data/raw, and other work in the repository does not matter."""
+    root = tmp_path / "größtes repo"
+    root.mkdir()
+    run("git", "init", "-q", "--initial-branch=main", cwd=root)
+    (root / "other.txt").write_text("a")
+    run("git", "add", "-A", cwd=root)
+    run("git", "commit", "-q", "-m", "Other work", cwd=root)
+    project = BakedProject(root / "ml/penguins", cookiecutter(root / "ml"))
+    assert "letters beyond ASCII" in project.output
+    (project.path / "data/raw/penguins.csv").rename(project.path / "data/table.csv")
+    (project.path / "data/raw/penguins.csv.dvc").unlink()
+    project.dvc("add", "-q", "data/table.csv")
+    set_param(project, 'path: "data/raw/penguins.csv"', "path: ./data/table.csv")
+    project.dvc("repro", "-q")
+    project.run("git", "add", "-A", str(root))
+    project.run("git", "commit", "-q", "-m", "First results")
+    assert "penguins-remote" not in project.run("git", "ls-files", str(root))
+    share(project)
+    (root / "other.txt").write_text("b")
+
+    program = (sys.executable, "-m", "penguins")
+    output = project.run(*program, "register", "--stage", "prod", "--push")
+    assert output.startswith("ml/penguins:penguins v0.0.1 is commit ")
+    md5 = revisions.file_md5(project.path / "data/table.csv")
+    card = json.loads(project.run(*program, "model-card", "--json"))
+    assert (card["data"]["file"], card["data"]["md5"]) == ("data/table.csv", md5)
+    assert json.loads(project.run(*program, "best", "--json"))["scored"]["data"] == md5
+    report = json.loads(project.run(*program, "report", "--json"))
+    assert report["lineage"][0] == {"stage": "raw data", "path": "data/table.csv", "md5": md5}
+    assert "cd project/ml/penguins" in report["commands"]
+    run("git", "clone", "-q", str(project.path.parent / "origin.git"), "clone", cwd=tmp_path)
+    clone = BakedProject(tmp_path / "clone/ml/penguins", "")
+    shutil.copy(SAMPLE, clone.path / "new.csv")
+    clone.dvc("artifacts", "get", ".", "ml/penguins:penguins", "--rev", "v0.0.1", "-o", "got.skops")
+    clone.run(*program, "predict", "new.csv", "--model", "penguins@prod", "-o", "out.csv")
+    assert len((clone.path / "out.csv").read_text().splitlines()) == 345
+
+
+@pytest.mark.slow
+def test_every_command_gives_one_line_without_a_usable_repository(project):
+    """A ZIP download, and a repository without a commit or of another user."""
+    words = [
+        ["registry"],
+        ["register"],
+        ["rollback", "--stage", "prod"],
+        ["model-card"],
+        ["verify"],
+        ["drift"],
+        ["report"],
+    ]
+    git, aside = project.path / ".git", project.path.parent / "aside"
+
+    def check(expected: str, commands: list[list[str]]) -> None:
+        for command in commands:
+            output = project.run(sys.executable, "-m", "penguins", *command, code=1)
+            assert re.fullmatch(f"error: .*{expected}.*\n", output), output
+
+    git.rename(aside)
+    check("is not in a Git repository; get it with git clone, or run: git init", words)
+    project.run("git", "init", "-q")
+    check(
+        "no commit yet; run: git add -A && git commit", [command for command in words[1:] if command[0] != "rollback"]
+    )
+    shutil.rmtree(git)
+    aside.rename(git)
+    if os.getuid() == 0:
+        for path in (git, project.path):
+            os.chown(path, 1000, 1000)
+        check("another user owns it; if you trust it, run: git config --global --add safe.directory", words)
+
+
+@pytest.mark.slow
+def test_a_commit_in_another_encoding(project):
+    project.run("git", "config", "i18n.commitEncoding", "ISO-8859-1")
+    (project.path.parent / "message").write_bytes("Größe".encode("latin-1"))
+    project.run("git", "commit", "-q", "--allow-empty", "-F", str(project.path.parent / "message"))
+    card = json.loads(project.run(sys.executable, "-m", "penguins", "model-card", "--json"))
+    assert card["experiment"]["name"] == "Größe"
+    project.run(sys.executable, "-m", "penguins", "report")
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such users")
+def test_a_user_that_the_system_does_not_know(finished, tmp_path):
+    """As in a container that runs with a number for the user."""
+    (tmp_path / "sitecustomize.py").write_text(
+        "import pwd\ndef unknown(uid): raise KeyError(uid)\npwd.getpwuid = unknown\n"
+    )
+    names = [word for name in ("USER", "LOGNAME", "LNAME", "USERNAME") for word in ("-u", name)]
+    command = ("env", *names, f"PYTHONPATH={tmp_path}", sys.executable, "-m", "penguins", "registry")
+    assert finished.run(*command).startswith("penguins: no version is registered;")
+    without_home = ("env", "-u", "HOME", "-u", "XDG_CONFIG_HOME", *command[1:])
+    assert re.fullmatch("error: HOME: is not set, .*\n", finished.run(*without_home, code=1))

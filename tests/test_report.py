@@ -1,4 +1,4 @@
-"""The report: its page in a real browser with the network off, its Markdown, and text that would be HTML or a script."""
+"""The report: its page in a browser with the network off, its Markdown, and text that would be HTML or a script."""
 
 import json
 import re
@@ -92,7 +92,8 @@ def opened(browser, project: BakedProject, **options):
 
 def drawn(page) -> dict[str, int]:
     """How many shapes each chart has, by its caption."""
-    count = f"figures => figures.map(f => [f.querySelector('figcaption').textContent, f.querySelectorAll(`{MARKS}`).length])"
+    caption, shapes = "f.querySelector('figcaption').textContent", f"f.querySelectorAll(`{MARKS}`).length"
+    count = f"figures => figures.map(f => [{caption}, {shapes}])"
     return dict(page.locator("figure").evaluate_all(count))
 
 

@@ -8,10 +8,12 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from argparse import Namespace
 from pathlib import Path
 
+import psutil
 import pytest
 import yaml
 from conftest import BakedProject
@@ -73,6 +75,9 @@ def test_a_fresh_project_is_verified(project):
 @pytest.mark.slow
 def test_what_differs_is_named_with_metrics_and_environment(project):
     """As on another machine: another model, another score, another Python."""
+    curve = project.path / "results/evaluate/plots/custom/roc.json"
+    curve.write_text("[]")
+    project.dvc("commit", "-q", "-f", "evaluate")
     lock = project.read("dvc.lock")
     other = json.dumps(project.json("models/environment.json") | {"python": "3.1.4"}).encode()
     scores = project.read("results/evaluate/metrics.json")
@@ -99,9 +104,11 @@ def test_what_differs_is_named_with_metrics_and_environment(project):
     assert lines[0] == "raw data  from the DVC remote: data/raw/penguins.csv"
     assert re.search(r"^train +differs +models/model.skops \(.{7} -> .{7}\)$", output, re.MULTILINE)
     assert re.search("^prepare +identical data/prepared/train.parquet$", output, re.MULTILINE)
+    assert re.search(r"^evaluate +differs +results/evaluate/plots/custom/roc.json \(", output, re.MULTILINE)
+    assert re.search("^evaluate +identical results/evaluate/plots/custom/confusion.json$", output, re.MULTILINE)
     assert "  results/evaluate/metrics.json test_accuracy: 0.5 -> 0.9254 (+0.43)" in lines
     assert f"  python: 3.1.4 -> {'.'.join(map(str, sys.version_info[:3]))}" in lines
-    assert re.match("not verified: 3 of .* files of .* differ: in another environment bits may differ", lines[-1])
+    assert re.match("not verified: 4 of .* files of .* differ: in another environment bits may differ", lines[-1])
 
 
 def md5_in(lock: str, path: str) -> str:
@@ -124,7 +131,7 @@ def test_one_line_for_what_cannot_be_verified(project, monkeypatch):
             module.run(Namespace(rev=rev, json=False))
     (project.path / "dvc.lock").write_text("stages: [")
     project.commit("A damaged lock")
-    with pytest.raises(UserError, match="^dvc.lock: is damaged; restore it with Git, or run: dvc repro"):
+    with pytest.raises(UserError, match=r"^dvc\.lock: is damaged; restore it with Git, or run: dvc repro"):
         module.run(Namespace(rev=None, json=False))
     project.run("git", "reset", "-q", "--hard", "HEAD~1")
     shutil.rmtree(project.path / ".dvc/cache")
@@ -156,6 +163,47 @@ def test_an_experiment_is_cloned_and_an_interrupted_run_leaves_nothing(project, 
     assert errors.endswith("stopped\n")
     assert "Traceback" not in errors
     assert not list((tmp_path / "temporary").iterdir())
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not hasattr(os, "killpg"), reason="Windows has no process groups")
+def test_killed_its_processes_end_and_its_folder_is_removed_later(project, tmp_path, monkeypatch):
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "penguins", "verify"],
+        cwd=project.path,
+        env={**os.environ, "TMPDIR": str(temporary)},
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    while "Running stage 'prepare'" not in process.stderr.readline():
+        assert process.poll() is None
+    monkeypatch.setattr(tempfile, "tempdir", str(temporary))
+    module.remove_abandoned_folders()
+    (folder,) = temporary.iterdir()  # in use
+    assert running_in(folder)
+    process.kill()
+    process.wait()
+    process.stderr.close()
+    deadline = time.monotonic() + 20
+    while running_in(folder):
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    module.remove_abandoned_folders()
+    assert not list(temporary.iterdir())
+
+
+def running_in(folder: Path) -> list[psutil.Process]:
+    """The processes whose working directory is in a folder."""
+    processes = []
+    for process in psutil.process_iter():
+        try:
+            if Path(process.cwd()).is_relative_to(folder) and process.status() != psutil.STATUS_ZOMBIE:
+                processes.append(process)
+        except (psutil.Error, OSError):  # ended, or of another user
+            continue
+    return processes
 
 
 def test_the_verdict_says_only_what_the_comparison_shows():

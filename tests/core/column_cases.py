@@ -7,7 +7,7 @@ ROWS = 60
 DAYS = pd.date_range("2024-01-15", periods=ROWS)
 WORDS = ["quite a good red wine", "thin and sour at once", "a good nose of pears", "no fruit left in it"]
 
-# name: the cells of a column, its kind, and what is said of it (nothing: None)
+# name: the values of a column, its type, and its note (None if it has none)
 COLUMNS = {
     "whole numbers": ([3, 1, 2] * 20, "number", None),
     "truth values": ([True, None, False] * 20, "number", None),
@@ -20,12 +20,12 @@ COLUMNS = {
     "euros": (["1.234,50 €", "7 €"] * 30, "number", "numbers written like 1.234,5; numbers with '€'"),
     "kilograms": (["5 kg", "7.5kg"] * 30, "number", "numbers with 'kg'"),
     "kilograms and pounds": (["5 kg", "7.5 lb"] * 30, "category", None),
-    "numbers and question marks": (["1", "2", "?"] * 20, "number", "20 cells such as '?' count as missing"),
-    "numbers and None": (["1", "2", "None"] * 20, "number", "20 cells such as 'None' count as missing"),
+    "numbers and question marks": (["1", "2", "?"] * 20, "number", "20 values such as '?' count as missing"),
+    "numbers and None": (["1", "2", "None"] * 20, "number", "20 values such as 'None' count as missing"),
     "numbers and a few words": (
         [*map(str, range(58)), "many", "most"],
         "number",
-        "2 cells such as 'many' count as missing",
+        "2 values such as 'many' count as missing",
     ),
     "few numbers and a word": ([*"12" * 29, "many", "3"], "category", None),
     "thousands and millions": (
@@ -38,7 +38,7 @@ COLUMNS = {
     "three digits after a comma": (
         ["3,125", "1,250"] * 30,
         "number",
-        "numbers written like 1,234.5; 1.234,5 fits as well",
+        "numbers written like 1,234.5",
     ),
     "less than one, with a comma": (["0,125", "1,250"] * 30, "number", "numbers written like 1.234,5"),
     "marks of spreadsheets": (["1.5", "#DIV/0!", "\\N", "2.5"] * 15, "number", None),
@@ -47,17 +47,17 @@ COLUMNS = {
     "a word among many numbers": (
         [*map(str, range(30, 70)), *["k.A."] * 20],
         "number",
-        "20 cells such as 'k.A.' count as missing",
+        "20 values such as 'k.A.' count as missing",
     ),
     "many numbers and more words": (
         [*map(str, range(30, 80)), *["<5", "<9", "none"] * 3, "?"],
         "category",
-        "mostly numbers, but 10 cells such as '<5': set number in data.types",
+        "mostly numbers, but 10 values such as '<5': set number in data.types",
     ),
     "many dates and more words": (
         [*DAYS.strftime("%d.%m.%Y")[:50], *["soon", "never"] * 5],
         "category",
-        "mostly dates, but 10 cells such as 'soon': set date in data.types",
+        "mostly dates, but 10 values such as 'soon': set date in data.types",
     ),
     "words, None among them": (["None", "some", "all"] * 20, "category", None),
     "spaces around": ([" x", "x ", "NA "] * 20, "category", None),
@@ -82,7 +82,7 @@ COLUMNS = {
     "dates and a question mark": (
         [*DAYS.strftime("%d.%m.%Y")[1:], "?"],
         "date",
-        "dates as %d.%m.%Y; 1 cells such as '?' count as missing",
+        "dates as %d.%m.%Y; 1 values such as '?' count as missing",
     ),
     "times of day": (["10:30", "23:05"] * 30, "number", "durations or times of day, in seconds"),
     "durations": (["1 days 02:03:04", "00:00:10.5"] * 30, "number", "durations or times of day, in seconds"),

@@ -16,6 +16,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.feature_selection import SelectKBest
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.multiclass import OneVsRestClassifier
+from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
@@ -45,6 +46,8 @@ NESTED = {
         "pipeline": make_pipeline(StandardScaler(), SelectKBest(k=2), LogisticRegression()),
         "stacking": StackingClassifier([("tree", DecisionTreeClassifier()), ("line", LogisticRegression())]),
         "voting": VotingClassifier([("tree", DecisionTreeClassifier()), ("line", LogisticRegression())], voting="soft"),
+        "neighbors in a tree": KNeighborsClassifier(algorithm="kd_tree"),
+        "neighbors in balls": KNeighborsClassifier(algorithm="ball_tree", metric="manhattan"),
         "one against the rest": OneVsRestClassifier(SVC()),
     },
     "regression": {

@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 import skops.io
 from column_cases import COLUMNS, DAYS, ROWS
-from example.core import infer, model_file, paths, predictor, reader, revisions, schema
+from example.core import infer, model_file, paths, reader, revisions, schema
 from example.core.errors import UserError
 from example.stages import evaluate, prepare, train
 from example.toolbox import cli, predict
@@ -65,7 +65,7 @@ def test_a_cell_is_read_as_in_training_whatever_is_beside_it(params, form):
     getattr(table, f"to_{form}")(file, index=False)
     params(data={"path": file, "target": "y", "types": TYPES}, prepare={"duplicates": "keep"})
     prepare.main()
-    raw, _ = reader.read(file, TYPES)
+    raw, _ = reader.read(file)
     chunks = [reader.to_frame(table) for table in reader.read_chunks(file, 7).tables]
     for name in CELLS:
         column = schema.load().column(name)

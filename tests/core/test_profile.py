@@ -65,8 +65,8 @@ def test_the_profile_of_the_training_rows(params):
 def test_no_more_than_a_part_of_the_rows_lies_between_two_values():
     random = np.random.default_rng(0)
     for numbers in (random.normal(size=12_345), random.poisson(3, 999), random.exponential(size=101)):
-        found = profile._quantiles(np.asarray(numbers, dtype=float), profile.PARTS)
+        found = profile._quantiles(np.asarray(numbers, dtype=float), profile.N_PARTS)
         values, counts = np.array(found["values"]), found["counts"]
         assert counts[::2] == [(numbers == value).sum() for value in values]
         assert counts[1::2] == [((numbers > low) & (numbers < high)).sum() for low, high in pairwise(values)]
-        assert max(counts[1::2]) < len(numbers) / profile.PARTS
+        assert max(counts[1::2]) < len(numbers) / profile.N_PARTS

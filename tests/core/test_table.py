@@ -1,4 +1,4 @@
-"""What is made of a table: files as people write them, columns of every kind, and what is said of them."""
+"""What is made of a table: files as people write them, columns of every kind, and what is message of them."""
 
 from pathlib import Path
 
@@ -28,12 +28,12 @@ def prepared(params, capsys):
 
 
 @pytest.mark.parametrize("name", COLUMNS)
-def test_what_a_column_is_and_what_is_said_of_it(prepared, name):
-    cells, kind, said = COLUMNS[name]
+def test_what_a_column_is_and_what_is_message_of_it(prepared, name):
+    cells, kind, message = COLUMNS[name]
     column, output = prepared(cells)
     assert column.type == kind
-    assert (column.note or (f"left out, {column.reason}" if column.reason else None)) == said
-    assert (f"{said}: 'a'\n" in output) if said else (": 'a'\n" not in output)
+    assert (column.note or (f"left out, {column.reason}" if column.reason else None)) == message
+    assert (f"{message}: 'a'\n" in output) if message else (": 'a'\n" not in output)
     assert ("a" in pd.read_parquet(paths.TRAIN)) == (column.role == "feature")
 
 
@@ -48,9 +48,9 @@ def test_columns_of_all_kinds_together(params, model):
     )
     for stage in (prepare, train, evaluate):
         stage.main()
-    for name, (_, kind, said) in COLUMNS.items():
+    for name, (_, kind, message) in COLUMNS.items():
         column = schema.load().column(name)
-        assert (column.type, column.role == "feature") == (kind, not str(said).startswith("left out"))
+        assert (column.type, column.role == "feature") == (kind, not str(message).startswith("left out"))
 
 
 def test_the_values_that_are_read(prepared):
@@ -83,7 +83,7 @@ def test_the_values_that_are_read(prepared):
         (range(ROWS), "number", None),  # kept, though it is the number of the row
     ],
 )
-def test_a_type_said_in_params(prepared, cells, kind, values):
+def test_a_type_message_in_params(prepared, cells, kind, values):
     column, _ = prepared(cells, types={"a": kind})
     assert column.role == "feature"
     assert column.type == ("date" if "%" in kind else kind)
@@ -104,12 +104,12 @@ def test_a_column_dropped_in_params(prepared):
         ({"types": {"a": "numbers"}}, r"data\.types\.a: 'numbers': should be number, date, category, text"),
         (
             {"types": {"a": "number"}},
-            r"data\.types: 'a': 'number': most of its cells are nothing of the kind, such as 'x'",
+            r"data\.types: 'a': 'number': does not fit most of its values, such as 'x'",
         ),
-        ({"types": {"a": "%d.%m.%Y"}}, r"data\.types: 'a': '%d\.%m\.%Y': most of its cells"),
+        ({"types": {"a": "%d.%m.%Y"}}, r"data\.types: 'a': '%d\.%m\.%Y': does not fit most of its values"),
         ({"types": {"a": "%Q"}}, r"data\.types\.a: '%Q': should be number"),
         ({"types": {"b": "%d.%d.%Y"}}, r"data\.types\.b: '%d\.%d\.%Y': should be number"),
-        ({"types": {"y": "number"}}, r"data\.types: 'y': is the target"),
+        ({"types": {"y": "number"}}, r"data\.types: 'y': 'number': does not fit most of its values, such as 'p'"),
         ({"drop": ["y"]}, r"data\.drop: 'y': is the target"),
         ({"drop": ["zzz"]}, r"data\.drop: 'zzz': is not a column; it has 'a', 'b', 'y'"),
         ({"drop": "a"}, r"data\.drop: 'a': input should be a valid list"),
@@ -192,18 +192,18 @@ FILES = {
 
 @pytest.mark.parametrize("name", FILES)
 def test_files_as_people_write_them(params, capsys, name):
-    text, names, said = FILES[name]
+    text, names, message = FILES[name]
     Path("table.csv").write_text(text, encoding="utf-8", newline="")
     table, notes = reader.read("table.csv")
     names = names or text.partition("\n")[0].replace(",", " ")
     assert " ".join(table) == names
     assert len(table) == 40
-    assert (said is None and not notes) or any(note.startswith(said) for note in notes)
+    assert (message is None and not notes) or any(note.startswith(message) for note in notes)
     target = "column_3" if name.startswith("no header") else "y"
     params(data={"target": target}, prepare={"duplicates": "keep"})
     prepare.main()
     assert schema.load().notes == notes
-    assert said is None or said in capsys.readouterr().out
+    assert message is None or message in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
@@ -262,14 +262,14 @@ def test_parquet_of_every_type(params):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("a,y\n1,2,x\n3,4,z\n1,2\n", "more cells than the header has names"),
-        ("a,y\n" + "1,x\n" * 9 + "1,2,3,z\n", "a row does not fit the header|more cells than the header"),
+        ("a,y\n1,2,x\n3,4,z\n1,2\n", "more fields than the header"),
+        ("a,y\n" + "1,x\n" * 9 + "1,2,3,z\n", "a row does not fit the header|more fields than the header"),
         ("", "is empty"),
         ("a,y\n", "has a header and no rows"),
         ("<!DOCTYPE html>\n<html></html>", "is a web page or XML"),
         ('[{"a": 1, "y": 2}]', "is JSON"),
         ("version 1 git-lfs\noid sha256:0\n", "is a pointer of Git LFS"),
-        ('a,y\n1,x\n"2,z\n3,x\n', "EOF inside string"),
+        ('a,y\n1,"x"\n"2,z\n3,x\n', "line 3: a quote opens a field and never closes"),
     ],
 )
 def test_a_table_that_cannot_be_read_is_refused(params, text, message):
@@ -285,7 +285,7 @@ def test_a_table_that_cannot_be_read_is_refused(params, text, message):
     ("cells", "task", "note"),
     [
         (["1,5", "2,5", "3,7"] * 20, "regression", "numbers written like 1.234,5"),
-        (["1.5", "2.5", "?", "3.5"] * 15, "regression", "15 cells such as '?' count as missing"),
+        (["1.5", "2.5", "?", "3.5"] * 15, "regression", "15 values such as '?' count as missing"),
         (["None", "some", "all"] * 20, "classification", None),
         ([1, 2, "other"] * 20, "classification", None),
     ],
@@ -306,7 +306,7 @@ def test_a_target_of_dates_is_refused(params):
 
 
 @pytest.mark.parametrize("model", ["random_forest", "hist_gradient_boosting", "logistic_regression"])
-def test_rare_classes_and_imbalance_are_said_and_trained(params, capsys, model):
+def test_rare_classes_and_imbalance_are_message_and_trained(params, capsys, model):
     rows = 15_000 if model == "hist_gradient_boosting" else 300  # it would stop early with more than 10,000
     classes = np.array(["common"] * rows, dtype=object)
     classes[:3] = ["once", "twice", "twice"]
@@ -315,24 +315,24 @@ def test_rare_classes_and_imbalance_are_said_and_trained(params, capsys, model):
     for stage in (prepare, train, evaluate):
         stage.main()
     output = capsys.readouterr().out
-    (said,) = (line for line in output.splitlines() if line.startswith("classes with fewer than 5 training rows"))
-    assert "'once (1)'" in said
-    assert "of the rows are 'common': accuracy says little" in output
+    (message,) = (line for line in output.splitlines() if line.startswith("classes with fewer than 5 training rows"))
+    assert "'once (1)'" in message
+    assert "of the rows are 'common': accuracy means little" in output
 
 
 # --- Leaks, and what is new -------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("target", ["kind", "weight"])
-def test_a_leak_is_suspected_and_said(params, capsys, target):
+def test_a_leak_is_suspected_and_message(params, capsys, target):
     table = pd.read_csv("table.csv")
     code = table["kind"].map({"large": 17, "small": 4}) if target == "kind" else np.log(table["weight"] + 100)
     table.assign(code=code).to_csv("table.csv", index=False)
     params(data={"target": target, "task": "auto"})
     prepare.main()
-    said = [line for line in capsys.readouterr().out.splitlines() if line.startswith("may leak the target")]
-    assert len(said) == 1
-    assert f"'code' alone predicts '{target}'" in said[0]
+    message = [line for line in capsys.readouterr().out.splitlines() if line.startswith("may leak the target")]
+    assert len(message) == 1
+    assert f"'code' alone predicts '{target}'" in message[0]
     assert schema.load().column("code").single_feature_score > 0.99
 
 

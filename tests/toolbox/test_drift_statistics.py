@@ -65,8 +65,8 @@ def test_the_distance_is_near_the_distance_of_all_rows(name, shift):
     old, new = SPREADS[name](random, 3000), SPREADS[name](random, 2000) + shift
     expected = stats.ks_2samp(*(np.nan_to_num(side, nan=-1e300) for side in (old, new)), method="asymp")
     exact, near = both_ways(old, new)
-    assert exact["statistic"] == pytest.approx(expected.statistic, abs=1 / profile.PARTS)
-    assert near["statistic"] == pytest.approx(expected.statistic, abs=2 / profile.PARTS)
+    assert exact["statistic"] == pytest.approx(expected.statistic, abs=1 / profile.N_PARTS)
+    assert near["statistic"] == pytest.approx(expected.statistic, abs=2 / profile.N_PARTS)
     if name in ("few values", "one value"):
         assert exact["p"] == pytest.approx(expected.pvalue, rel=1e-3)
 
@@ -105,7 +105,7 @@ def test_categories_drift_or_do_not(different):
     old, same = categories(random, 3000, different), categories(random, 3000, different)
     for comparison in both_ways(old, same, "category"):
         assert comparison["psi"] < 0.05
-    if different <= profile.CATEGORIES:
+    if different <= profile.MAX_CATEGORIES:
         for comparison in both_ways(old, same + "x", "category"):
             assert comparison["psi"] > 5
             assert comparison["p"] < 1e-9

@@ -1,94 +1,100 @@
-"""Look at the user's table before there is a project: where it is, its target, and the task.
+"""Inspect the user's table before there is a project: where it is, its target, and the task.
 
-Used by both hooks, with the standard library alone; deleted from the generated project.
+Both hooks use it, with only the standard library; it is deleted from the generated project.
 """
 
 import os
 import re
-from collections import Counter
+from itertools import chain
 from pathlib import Path
 
 from sniff import dialect
-from sniff.literals import MISSING
 from sniff.dialect import TableError
-from sniff.task import infer_task, target_column
+from sniff.task import count_values, infer_task, target_column
 
 SAMPLE = Path(__file__).resolve().parent / "sample" / "penguins.csv"
-ENOUGH = 100_000  # rows that tell the task
+MAX_BYTES = 1 << 26  # of a CSV that are looked at; prepare reads all
 
 
 def inspect(answers: dict) -> dict[str, str | None]:
-    """Find and check the table that the answers name. Raises TableError, in one line for the user.
+    """Find and check the table that the answers name.
 
     Returns the file as given (source), its name under data/raw/, the column to predict (target), and the task.
+    Raises TableError, in one line for the user.
     """
     if not answers["data_path"].strip():
         source, target = SAMPLE, answers["target"].strip() or "sex"
     else:
         source, target = find(answers["data_path"].strip(), answers.get("_output_dir")), answers["target"].strip()
     try:
-        target, task = target_and_task(source, target)
+        column, task = target_and_task(source, target)
     except (TableError, OSError) as error:
         raise TableError(f"data_path: {source} {error}") from error
-    return {"source": str(source), "name": raw_name(source), "target": target, "task": task}
+    return {"source": str(source), "name": raw_name(source), "target": column, "task": task}
 
 
 def find(data_path: str, output_dir: str | None) -> Path:
-    """The file, looked for where the user stands and where the project goes. Raises TableError."""
-    given = Path(data_path).expanduser()
-    # A hook runs inside the new project; the shell's PWD tells where the user stands.
+    """Return the file, searched from the user's folder and from the project's. Raises TableError if there is none."""
+    # A hook runs inside the new project; the shell's PWD is the folder of the user.
     folders = dict.fromkeys(Path(folder) for folder in (os.environ.get("PWD"), output_dir) if folder)
-    found = [path for folder in folders if (path := folder / given).exists()]
-    if not found:
-        looked = "" if given.is_absolute() else f" in {' or '.join(map(str, folders))}"
-        raise TableError(f"data_path: there is no file {data_path!r}{looked}; give its full path")
-    if found[0].is_dir():
-        raise TableError(f"data_path: {found[0]} is a folder; give the one CSV or Parquet file in it")
-    return found[0]
+    try:
+        given = Path(data_path).expanduser()
+        paths = [path for folder in folders if (path := folder / given).exists()]
+    except (OSError, RuntimeError, ValueError) as error:  # no permission, a name too long, no such user
+        raise TableError(f"data_path: {data_path!r}: {error}; give its full path") from error
+    if not paths:
+        searched = "" if given.is_absolute() else f" in {' or '.join(map(str, folders))}"
+        raise TableError(f"data_path: there is no file {data_path!r}{searched}; give its full path")
+    if paths[0].is_dir():
+        raise TableError(f"data_path: {paths[0]} is a folder; give the one CSV or Parquet file in it")
+    return paths[0]
 
 
 def raw_name(source: Path) -> str:
-    """The file's name made plain, so that no shell, YAML or DVC trips over it: a letter first, a dot, ASCII alone."""
-    plain = re.sub(r"[^A-Za-z0-9._-]+", "-", source.name).strip(".-")
-    return plain if re.match(r"[A-Za-z][^.]*\.", plain) else f"table-{plain}"
+    """Return the name of the file for any shell, YAML and DVC: only ASCII, a letter first, and a dot."""
+    name = re.sub(r"[^A-Za-z0-9._-]+", "-", source.name).strip(".-")
+    return name if re.match(r"[A-Za-z][^.]*\.", name) else f"table-{name}"
 
 
 def target_and_task(path: Path, target: str) -> tuple[str | None, str]:
-    """The target column and the task. Raises TableError, without the file's name.
+    """Return the target column and the task. Raises TableError, without the name of the file.
 
-    Where the file cannot be looked into here (zstd before Python 3.14), both are left to the prepare stage.
+    If the file cannot be read here (zstd before Python 3.14), both are left to the prepare stage.
     """
     try:
-        form = dialect.detect(path)
-        return _parquet(path, target) if form.kind == "parquet" else _csv(path, form, target)
+        form = dialect.detect(path, MAX_BYTES)
+        return _inspect_parquet(path, target) if form.kind == "parquet" else _inspect_csv(path, form, target)
     except ModuleNotFoundError:
         return target or None, "auto"
 
 
-def _csv(path: Path, form: dialect.Format, target: str) -> tuple[str, str]:
-    target = target_column(form.names, target)
-    position = form.names.index(target)
-    values: Counter[str] = Counter()
-    count = 0
-    for count, row in enumerate(dialect.read_rows(path, form), start=1):
-        value = row[position].strip() if position < len(row) else ""
-        if value not in MISSING and value.lstrip("+-").lower() not in ("inf", "infinity"):
-            values[value] += 1
-        if count >= ENOUGH and len(values) > 1:
-            break
-    if not count:
+def _inspect_csv(path: Path, form: dialect.Format, target: str) -> tuple[str, str]:
+    names = list(form.names)
+    target = target_column(names, target)
+    rows = dialect.read_rows(path, form, MAX_BYTES)
+    first = next(rows, None)
+    if first is None:
         raise TableError("has a header and no rows; give it some")
-    return target, infer_task(target, values)
+    values, decimal = count_values(chain([first], rows), names, target)
+    if len(values) < 2 and _is_longer(path, MAX_BYTES):
+        return target, "auto"  # the rest of the file may have more values
+    return target, infer_task(target, values, decimal)
 
 
-def _parquet(path: Path, target: str) -> tuple[str, str]:
+def _is_longer(path: Path, size: int) -> bool:
+    with dialect.open_bytes(path) as stream:
+        stream.seek(size)
+        return bool(stream.read(1))
+
+
+def _inspect_parquet(path: Path, target: str) -> tuple[str, str]:
     import parquet_footer
 
     columns, rows = parquet_footer.read(path)
     columns = [column for column in columns if not dialect.is_index(column.name)]
     names = dialect.column_names([column.name for column in columns])
-    if not rows:
-        raise TableError("has columns and no rows; give it some")
+    if not names or not rows:
+        raise TableError("has no columns or no rows; give it some")
     target = target_column(names, target)
     column = columns[names.index(target)]
     if column.kind == "nested":
@@ -97,5 +103,5 @@ def _parquet(path: Path, target: str) -> tuple[str, str]:
         raise TableError(f"has no value in the target column {target!r}; choose another target")
     if column.low is not None and column.low == column.high:
         raise TableError(f"has one value, {column.low!r}, in the target column {target!r}; choose another")
-    # The footer has bounds and no values: prepare settles the rest.
+    # The footer has bounds and no values: prepare decides the rest.
     return target, "classification" if column.kind == "boolean" else "auto"

@@ -29,13 +29,13 @@ def run(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         raw = ROOT / values["data"]["path"]
         if raw.exists():
-            table, _ = reader.read(raw, values["data"]["types"])
+            table, _ = reader.read(str(raw))
         else:
             table = use_made_up_table(values, patch)
         table = table.sample(min(len(table), MAX_ROWS), random_state=0)
-        values["data"]["path"] = "table.parquet"
+        values["data"]["path"] = "table.csv"
         patch.chdir(folder)
-        table.to_parquet("table.parquet", index=False)
+        table.to_csv("table.csv", index=False)
         Path("params.yaml").write_text(yaml.safe_dump(values), encoding="utf-8")
         for stage in (prepare, train, evaluate):
             stage.main()

@@ -25,6 +25,7 @@ class Data(Section):
     positive: str | int | bool | None
     types: dict[str, Annotated[str, AfterValidator(check_type)]]
     drop: list[str]
+    missing: list[str] | None
 
 
 class Prepare(Section):

@@ -27,6 +27,11 @@ LOSSES = {
         "HalfPoissonLoss", "HalfSquaredError", "HalfTweedieLoss", "HalfTweedieLossIdentity", "HuberLoss", "PinballLoss",
     )
 }  # fmt: skip
+NEIGHBORS = {
+    *(f"sklearn.metrics._dist_metrics.{name}Distance64" for name in ("Chebyshev", "Euclidean", "Manhattan", "Minkowski")),
+    "sklearn.neighbors._ball_tree.BallTree",
+    "sklearn.neighbors._kd_tree.KDTree",
+}
 SPLITTERS = {
     f"sklearn.model_selection._split.{name}"
     for name in ("GroupKFold", "KFold", "ShuffleSplit", "StratifiedKFold", "StratifiedShuffleSplit", "TimeSeriesSplit")
@@ -35,6 +40,7 @@ ALLOWED = frozenset({
     *OF_THE_TEMPLATE,
     *KERNELS,
     *LOSSES,
+    *NEIGHBORS,
     *SCORE_FUNCTIONS,
     *SPLITTERS,
     "numpy.dtype",

@@ -9,17 +9,25 @@ import numpy as np
 import pandas as pd
 
 from .errors import UserError
-from .infer import TypedColumn, infer_type, read_durations, read_numbers
-from .schema import ColumnSchema, Schema
+from .infer import MAX_EXACT, TypedColumn, infer_type, read_durations, read_numbers
+from .schema import ColumnSchema, ColumnType, Schema
 from .sniff.dialect import TableError
-from .sniff.task import check_target, did_you_mean, infer_task, target_column
+from .sniff.literals import AMBIGUOUS, MISSING, decimal_mark, missing_words
+from .sniff.names import did_you_mean, quote_list
+from .sniff.task import check_target, infer_task, plain_labels, target_column
 
 # Two classes of which one is plainly the positive one, in lower case.
 POSITIVE_OF = {frozenset(pair): pair[1] for pair in (("0", "1"), ("false", "true"), ("no", "yes"), ("n", "y"))}
+MAX_LISTED_COLUMNS = 5
+SAMPLE_VALUES = 1000  # of a column, to find the decimal mark of the file
+MIN_ID_ROWS = 20  # rows above which a different value in each row is an id
+MIN_TOTAL_ROWS = 5  # rows above a row of totals
+MAX_TOTAL_FRACTION = 0.1  # share of rows that may be totals; a word in more rows is a category
+TOTAL = r"(?i)((grand|sub)[- ]?)?totals?:?|totals?\b.{0,30}|sum:?|summe:?|gesamt(summe)?:?|insgesamt:?|zusammen:?|totaux?|total(e|es)?"
 
 
 class Cleaned(NamedTuple):
-    """The rows to learn from, and the counts of those left out."""
+    """The rows to learn from, the counts of those left out, and notes for the user."""
 
     table: pd.DataFrame
     target: str
@@ -27,6 +35,9 @@ class Cleaned(NamedTuple):
     typed_target: TypedColumn
     rows: int  # as read
     duplicates: int
+    decimal: str | None  # the decimal mark of the file
+    missing: tuple[str, ...]  # texts that the user gave as missing
+    notes: tuple[str, ...]
 
     @property
     def without_target(self) -> int:
@@ -41,89 +52,223 @@ def clean(
     types: Mapping[str, str] | None = None,
     drop: Collection[str] = (),
     duplicates: str = "drop",
+    missing: Collection[str] | None = None,
 ) -> Cleaned:
     """Settle the target and the task; drop rows without a target, and exact duplicates unless they are to be kept.
 
     Args:
-        table: the rows as `reader.read` returns them.
+        table: the rows as `reader.read` returns them; missing values are set in place.
         target: the column to predict; None for the last one.
         task: classification, regression or auto.
         types: column types that the user gave, see `infer.infer_type`.
-        drop: columns that are no features.
+        drop: columns that are not features.
         duplicates: drop or keep.
+        missing: texts that stand for a missing value; None: inferred for each column.
 
     Raises:
-        UserError: the target is missing or cannot be learned, or `drop` or `types` name no other column.
+        UserError: the target is missing or cannot be learned, or `drop` or `types` name a column that does not exist.
     """
     types = types or {}
-    asked = target
+    given_target = target
     try:
         target = target_column(list(table), target)
-        typed = _typed_target(table[target])
-        table[target] = typed.values
-        counts = Counter(table[target].dropna().astype(str).value_counts().to_dict())
-        task = _infer_task(target, table[target], counts) if task == "auto" else task
-        check_target(target, counts)
+        _check_names(list(table), target, drop=drop, types=types)
+        notes = mask_missing(table, missing)
+        decimal = decimal_mark(_samples(table))
+        typed = _typed_target(table[target], types.get(target), decimal)
+        labels = _labels(table[target], typed, types.get(target))
+        task = _choose_task(target, task, types.get(target), labels, typed, decimal)
+        check_target(target, _count(labels if task == "classification" else typed.values))
     except TableError as error:
-        raise UserError(f"params.yaml: data.target: {asked!r}: the table {error}") from error
-    if task == "classification" and max(counts.values()) == 1:
+        raise UserError(f"params.yaml: data.target: {given_target!r}: the table {error}") from error
+    if task == "classification" and max(_count(labels).values()) == 1:
         raise UserError("params.yaml: data.task: 'classification': every row is a class of its own; use regression")
-    _check_names(list(table), target, drop=drop, types=types)
+    notes += total_rows(table)
     rows = len(table)
-    if duplicates == "drop":
-        table = table.drop_duplicates(ignore_index=True)
-    dropped = rows - len(table)
+    if task == "classification":
+        typed = typed._replace(values=_as_classes(labels, are_numbers=types.get(target) not in ("category", "text")))
+    else:
+        typed = typed._replace(values=_as_numbers(typed.values))
+    # Exact copies of a row are found before its target becomes a number.
+    kept = ~table.duplicated() if duplicates == "drop" else pd.Series(True, table.index)
+    table = table.assign(**{target: typed.values})[kept]
+    duplicate_rows = rows - len(table)
     table = table[table[target].notna()].reset_index(drop=True)
-    table[target] = _as_numbers(table[target]) if task == "regression" else _as_classes(table[target])
-    return Cleaned(table, target, task, typed, rows, dropped)
+    if task == "classification" and pd.api.types.is_float_dtype(table[target]):
+        table[target] = table[target].astype(np.int64)
+    return Cleaned(table, target, task, typed, rows, duplicate_rows, decimal, tuple(missing or ()), tuple(notes))
 
 
-def _typed_target(target: pd.Series) -> TypedColumn:
+# --- Missing values -------------------------------------------------------------------------------------------------
+
+
+def mask_missing(table: pd.DataFrame, given: Collection[str] | None) -> list[str]:
+    """Set the texts that stand for "no value" to missing, in place; return notes on which, and on words that are kept.
+
+    Args:
+        table: the rows as read.
+        given: the texts that the user gave in data.missing; None: decided by column, see literals.missing_words.
+    """
+    texts = [name for name in table if _is_text(table[name])]
+    asked = MISSING | set(given or ())
+    hits = {name: table[name][table[name].isin(asked)].value_counts().to_dict() for name in texts}
+    taken: dict[str, dict[str, int]] = {}
+    kept: list[str] = []
+    for name in (name for name in texts if hits[name]):
+        elsewhere = {text for other in texts if other != name for text in hits[other] if text in AMBIGUOUS}
+        counts = Counter(table[name].value_counts().to_dict())
+        missing = missing_words(counts, elsewhere) if given is None else _given_missing(counts, set(given))
+        table[name] = table[name].mask(table[name].isin(missing))
+        for text, count in hits[name].items():
+            if text in missing:
+                taken.setdefault(text, {})[name] = count
+            elif given is None:
+                kept.append(
+                    f"{text!r} is a category of {name!r} ({count} rows); if it stands for a missing value, add it to "
+                    "data.missing"
+                )
+    return [_taken(text, columns) for text, columns in taken.items()] + kept
+
+
+def _is_text(column: pd.Series) -> bool:
+    return pd.api.types.is_string_dtype(column) and all(isinstance(value, str) for value in column.dropna().head(100))
+
+
+def _given_missing(counts: Counter[str], given: set[str]) -> set[str]:
+    """The texts that the user gave; among numbers and dates also every word for "no value"."""
+    others = Counter({text: count for text, count in counts.items() if text not in MISSING | given})
+    # A word among words is missing in the eyes of missing_words() if it is somewhere else, too.
+    are_words = AMBIGUOUS - missing_words(others + Counter(AMBIGUOUS))
+    return given | (set() if are_words else MISSING)
+
+
+def _taken(text: str, columns: dict[str, int]) -> str:
+    names = quote_list(list(columns), limit=MAX_LISTED_COLUMNS)
+    return f"{text!r} is read as missing, {sum(columns.values())} times in {names}; to change that, set data.missing"
+
+
+def _samples(table: pd.DataFrame) -> list[list[str]]:
+    """Some values of each column of text."""
+    return [table[name].dropna().head(SAMPLE_VALUES).unique().tolist() for name in table if _is_text(table[name])]
+
+
+# --- The target -----------------------------------------------------------------------------------------------------
+
+
+def _typed_target(target: pd.Series, wanted: str | None, decimal: str | None) -> TypedColumn:
     """Numbers, durations in seconds, no infinities; anything else as it is."""
     typed = None
-    if pd.api.types.is_timedelta64_dtype(target):
-        typed = infer_type(target)
-    elif pd.api.types.is_string_dtype(target):
-        typed = read_numbers(target) or read_durations(target)
+    if wanted is not None or pd.api.types.is_timedelta64_dtype(target):
+        typed = infer_type(target, wanted, decimal)
+    elif _is_text(target) and target.notna().any():
+        numbers, durations = read_numbers(target, decimal=decimal), read_durations(target)
+        typed = durations if durations and not (numbers and not numbers.na_values) else numbers
     if typed is None:
         booleans = all(isinstance(value, bool) for value in target.dropna())
         typed = TypedColumn(target, "number", format="boolean" if booleans else "plain")
-    return typed._replace(values=typed.values.replace([np.inf, -np.inf], np.nan))
+    if typed.format == "1234.5" and not typed.unit and not typed.note:
+        typed = typed._replace(format="plain")
+    if pd.api.types.is_float_dtype(typed.values):
+        typed = typed._replace(values=typed.values.replace([np.inf, -np.inf], np.nan))
+    return typed
 
 
-def _infer_task(name: str, target: pd.Series, counts: Counter[str]) -> str:
-    if pd.api.types.is_datetime64_any_dtype(target):
+def _labels(target: pd.Series, typed: TypedColumn, wanted: str | None) -> pd.Series:
+    """The target as classes, as they are written; marks for "no value" among numbers are missing."""
+    labels = target.astype(object).where(target.notna(), None)
+    is_number = pd.api.types.is_numeric_dtype(typed.values)
+    if is_number and wanted not in ("category", "text"):
+        labels = labels.where(typed.values.notna(), None)
+    return labels.map(lambda value: value if isinstance(value, str) else str(value), na_action="ignore")
+
+
+def _count(column: pd.Series) -> Counter[str]:
+    return Counter(column.dropna().astype(str).value_counts().to_dict())
+
+
+def _choose_task(
+    name: str, task: str, wanted: str | None, labels: pd.Series, typed: TypedColumn, decimal: str | None
+) -> str:
+    if typed.type == "date" or pd.api.types.is_datetime64_any_dtype(typed.values):
         raise TableError(f"has dates in the target column {name!r}, neither classes nor numbers; choose another")
-    return infer_task(name, counts)
+    if task != "auto":
+        return task
+    if wanted in ("category", "text"):
+        return "classification"
+    return infer_task(name, _count(labels), decimal)
 
 
-def _check_names(names: list[str], target: str, **given: Collection[str]) -> None:
-    for key, columns in given.items():
+def _check_names(names: list[str], target: str, *, drop: Collection[str], types: Collection[str]) -> None:
+    for key, columns in {"drop": drop, "types": types}.items():
         for name in columns:
-            if name == target:
-                raise UserError(f"params.yaml: data.{key}: {name!r}: is the target; see data.target and data.task")
             if name not in names:
                 raise UserError(f"params.yaml: data.{key}: {name!r}: is not a column; {did_you_mean(name, names)}")
-    if both := sorted(set(given["drop"]) & set(given["types"])):
+    if target in drop:
+        raise UserError(f"params.yaml: data.drop: {target!r}: is the target; see data.target")
+    if both := sorted(set(drop) & set(types)):
         raise UserError(f"params.yaml: data.drop: {both[0]!r}: has a type in data.types as well; remove one")
 
 
 def _as_numbers(target: pd.Series) -> pd.Series:
     numbers = pd.to_numeric(target, errors="coerce").astype(np.float64)
-    if numbers.isna().any():
-        example = target[numbers.isna()].iloc[0]
+    strange = target[numbers.isna() & target.notna()]
+    if len(strange):
         raise UserError(
             f"params.yaml: data.task: 'regression': the target {target.name!r} is not a number in "
-            f"{int(numbers.isna().sum())} rows, such as {example!r}; set data.task to classification"
+            f"{len(strange)} rows, such as {strange.iloc[0]!r}; set data.task to classification"
         )
     return numbers
 
 
-def _as_classes(target: pd.Series) -> pd.Series:
-    """Whole numbers stay numbers; anything else is text."""
-    is_number = pd.api.types.is_numeric_dtype(target) and not pd.api.types.is_bool_dtype(target)
-    whole = is_number and (target % 1 == 0).all() and target.abs().max() < 2**53
-    return target.astype(np.int64 if whole else str)
+def _as_classes(labels: pd.Series, *, are_numbers: bool) -> pd.Series:
+    """Whole numbers, each written in one way, stay numbers; anything else is text, as it is written."""
+    texts = labels.dropna().unique()
+    if are_numbers and plain_labels(texts):
+        numbers = {text: int(text.removesuffix(".0")) for text in texts}
+        if all(abs(number) < MAX_EXACT for number in numbers.values()):
+            return labels.map(numbers)
+    return labels
+
+
+# --- Rows of totals -------------------------------------------------------------------------------------------------
+
+
+def total_rows(table: pd.DataFrame) -> list[str]:
+    """A note for rows that look like totals: by a word, or as the last row holds the sums of all others."""
+    if len(table) <= MIN_TOTAL_ROWS:
+        return []
+    for name in table:
+        if not _is_text(table[name]):
+            continue
+        is_total = table[name].str.fullmatch(TOTAL).eq(True)
+        if 0 < is_total.sum() <= max(1, MAX_TOTAL_FRACTION * len(table)):
+            row = is_total.to_numpy().argmax()
+            return [_total_note(int(row), int(is_total.sum()), f"{table[name].iloc[row]!r} in {name!r}")]
+    sums = [name for name in table if _is_sum(table[name])]
+    if len(sums) >= 2:
+        return [_total_note(len(table) - 1, 1, f"the sums of {quote_list(sums, limit=MAX_LISTED_COLUMNS)}")]
+    return []
+
+
+def _is_sum(column: pd.Series) -> bool:
+    """Whether the last value is the sum of the others."""
+    if pd.api.types.is_bool_dtype(column) or pd.api.types.is_datetime64_any_dtype(column):
+        return False
+    if not column.iloc[-1:].notna().all() or pd.isna(pd.to_numeric(column.iloc[-1:], errors="coerce")).any():
+        return False
+    numbers = pd.to_numeric(column, errors="coerce").astype(np.float64)
+    others, last = numbers.iloc[:-1].dropna(), numbers.iloc[-1]
+    if others.nunique() <= MIN_TOTAL_ROWS or not np.isfinite(others).all():
+        return False
+    return bool(last != 0 and np.isclose(others.sum(), last, rtol=1e-9))
+
+
+def _total_note(row: int, count: int, why: str) -> str:
+    rows = f"row {row + 1} looks" if count == 1 else f"{count} rows, the first of them row {row + 1}, look"
+    return f"{rows} like a total ({why}) and would be learned from; remove it from the data"
+
+
+# --- The classes and the columns ------------------------------------------------------------------------------------
 
 
 def positive_class(classes: list[Any] | None, given: str | int | bool | None) -> Any:
@@ -142,17 +287,29 @@ def positive_class(classes: list[Any] | None, given: str | int | bool | None) ->
 
 
 def type_columns(cleaned: Cleaned, types: Mapping[str, str]) -> dict[str, TypedColumn]:
-    """Every column with its type; `types` overrides what is inferred. The target keeps its values.
+    """Every column with its type; `types` overrides the inferred ones. The target keeps its values.
 
     Raises UserError if a column cannot have the type it was given.
     """
     table, target = cleaned.table, cleaned.target
-    typed = {name: infer_type(table[name], types.get(name)) for name in table if name != target}
+    typed = {name: infer_type(table[name], types.get(name), cleaned.decimal) for name in table if name != target}
+    if not all(_is_text(table[name]) for name in table):  # Parquet: text was declared as text
+        for name in set(typed) - set(types):
+            if _is_text(table[name]) and table[name].str.fullmatch(r"0\d+").any() and typed[name].type == "number":
+                words = infer_type(table[name], "category")
+                typed[name] = words._replace(note="text with leading zeros, read as categories")
     is_number = pd.api.types.is_numeric_dtype(table[target])
     typed[target] = cleaned.typed_target._replace(values=table[target], type="number" if is_number else "category")
-    if not is_number and typed[target].format == "plain":
-        typed[target] = typed[target]._replace(format=None)
-    return {name: typed[name] for name in table}
+    if not is_number and typed[target].format != "boolean":
+        typed[target] = typed[target]._replace(format=None, unit="", note=_class_note(typed[target].note))
+    given = cleaned.missing
+    return {name: typed[name]._replace(na_values=(*given, *typed[name].na_values)) for name in table}
+
+
+def _class_note(note: str | None) -> str | None:
+    """The part of a note on numbers that also holds for classes as they are written."""
+    parts = [part for part in (note or "").split("; ") if "count as missing" in part]
+    return "; ".join(parts) or None
 
 
 def describe_columns(
@@ -167,13 +324,13 @@ def describe_columns(
     split: str = "random",
     split_column: str | None = None,
 ) -> list[ColumnSchema]:
-    """The schema of each column, learned from the training rows, and the reasons why some are no features.
+    """The schema of each column, learned from the training rows, and the reasons why some are not features.
 
     Args:
         train, test: the typed rows of each side, (rows, columns).
         typed: the columns as `type_columns` returns them.
         target: the column to predict.
-        raw_rows: rows of the raw table; a column of row numbers counts up to about that.
+        raw_rows: rows of the raw table; a column of row numbers counts up to about that number.
         types, drop: columns that the user typed or dropped.
         split, split_column: how the rows were divided; a column to split by is a key unless it is a date.
     """
@@ -211,7 +368,7 @@ def require_features(schema: Schema) -> None:
         raise UserError(f"no column is left to predict {schema.target!r} from ({reasons}); give the table more columns")
 
 
-def _describe(column: pd.Series, test: pd.Series, type_: str) -> ColumnSchema:
+def _describe(column: pd.Series, test: pd.Series, type_: ColumnType) -> ColumnSchema:
     present = column.dropna()
     facts: dict[str, Any] = {}
     if type_ == "date" and len(present):
@@ -234,7 +391,7 @@ def _why_useless(column: pd.Series, type_: str, note: str | None, raw_rows: int)
         return "no value"
     if present.nunique() == 1 and len(present) == len(column):
         return "one value"
-    if len(present) <= 20 or present.nunique() < len(present):
+    if len(present) <= MIN_ID_ROWS or present.nunique() < len(present):
         return None
     if type_ == "category":
         return "a different value in every row"
@@ -242,6 +399,7 @@ def _why_useless(column: pd.Series, type_: str, note: str | None, raw_rows: int)
         years = present.min() >= 1500 and present.max() <= 2200
         if present.max() - present.min() <= raw_rows and not years:
             return "the number of the row"
-        if re.search(r"(^|[^A-Za-z])(id|ID|Id)$|[a-z]I[dD]$", str(column.name)):
+        is_named_id = re.search(r"(^|[^A-Za-z])(id|ID|Id)$|[a-z]I[dD]$", str(column.name))
+        if is_named_id or present.abs().max() >= MAX_EXACT:
             return "an id, different in every row"
     return None

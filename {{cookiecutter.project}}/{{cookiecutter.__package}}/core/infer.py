@@ -1,4 +1,4 @@
-"""What the cells of a column are - numbers, dates, categories or free text - as all rows show it, or as data.types says."""
+"""Infer the type of a column - numbers, dates, categories or free text - and read new values in the same way."""
 
 import re
 from collections import Counter
@@ -8,16 +8,38 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from .errors import UserError
-from .schema import ColumnSchema
-from .sniff.literals import DURATION, MANY, MARK, TOLERANCE, parse_numbers, read_number
+from .schema import ColumnSchema, ColumnType
+from .sniff.literals import (
+    CLOCK_12,
+    DURATION,
+    FORMATS,
+    MARK,
+    MAX_LENGTH,
+    MAX_UNPARSED,
+    MIN_DISTINCT,
+    MISSING,
+    ZERO_DATE,
+    parse_numbers,
+    read_number,
+    tolerance,
+)
 
 TYPES = ("number", "date", "category", "text")
 ISO = "ISO8601"
-TRUTH = {"True": "1", "TRUE": "1", "true": "1", "False": "0", "FALSE": "0", "false": "0"}  # what pandas takes for it
-KEPT = 20  # marks of a column, the most frequent ones
-WORDS = 4  # in half of the cells of a column of free text, at least
+TRUTH = {"True": "1", "TRUE": "1", "true": "1", "False": "0", "FALSE": "0", "false": "0"}  # as pandas reads them
+MAX_EXACT = 2**53  # whole numbers from here on lose digits as float64
+MAX_NA_VALUES = 20  # texts that are recorded as missing, the most frequent ones
+MIN_CODES = 0.05  # share of values with a leading zero that makes whole numbers codes
+MIN_TEXT_WORDS = 4  # in half of the values of a column of free text
+
+# Whole numbers, and all numbers, as programs write them; for RE2, which takes linear time.
+_WHOLE = r"^[-+]?\d+$"
+_PLAIN = r"^[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?$|^[-+]?[iI]nf(inity)?$"
+_POINT_THOUSANDS = r"^[-+]?[1-9]\d{0,2}(\.\d{3})*$"  # 12.904 and 405
 
 _DAYS = (
     "%Y-%m-%d", "%Y/%m/%d", "%Y.%m.%d", "%m/%d/%Y", "%d/%m/%Y", "%m/%d/%y", "%d/%m/%y", "%d.%m.%Y", "%d.%m.%y",
@@ -28,82 +50,183 @@ _TIMES = (
     "", " %H:%M", ", %H:%M", " %H:%M:%S", ", %H:%M:%S", " %H:%M:%S.%f", " %H:%M:%S,%f", " %I:%M %p", " %I:%M%p",
     " %I:%M:%S %p", " %H:%M:%S %z", " %H:%M:%S UTC", "T%H:%M:%S", ":%H:%M:%S",
 )  # fmt: skip
-_MONTHS = ("%Y-%m", "%Y/%m", "%m/%Y", "%b %Y", "%B %Y", "%b-%Y", "%a %b %d %H:%M:%S %Y")
+_MONTHS = (
+    "%Y-%m", "%Y/%m", "%m/%Y", "%m-%Y", "%b %Y", "%B %Y", "%b-%Y", "%B-%Y", "%b/%Y", "%b-%y", "%b %y", "%B %y", "%b/%y",
+    "%b'%y", "%b '%y", "%Y-%b", "%Y %b", "%a %b %d %H:%M:%S %Y",
+)  # fmt: skip
 DATE_FORMATS = (*map("".join, product(_DAYS, _TIMES)), *_MONTHS)
+DIGIT_FORMATS = ("%m%d%Y", "%d%m%Y")  # 05112025
 
 
 def check_type(value: str) -> str:
-    """A type of column, or a format of dates. Raises ValueError for anything else."""
+    """Return a type of column, a date format or a number format. Raises ValueError for anything else."""
     try:
-        known = value in TYPES or ("%" in value and datetime.strptime(datetime(2000, 1, 31).strftime(value), value))
+        is_known = (
+            value in TYPES
+            or value in FORMATS
+            or ("%" in value and datetime.strptime(datetime(2000, 1, 31).strftime(value), value))
+        )
     except (ValueError, re.error):
-        known = False
-    if not known:
-        raise ValueError(f"should be {', '.join(TYPES)}, or a format of dates such as %d.%m.%Y")
+        is_known = False
+    if not is_known:
+        raise ValueError(
+            f"should be {', '.join(TYPES)}, a date format such as %d.%m.%Y, or a number format: {', '.join(FORMATS)}"
+        )
     return value
 
 
 class TypedColumn(NamedTuple):
-    """A column of one kind - float64, datetime64 without a zone, or str with None for missing - and how it was read: in
-    words, and as schema.ColumnSchema has it."""
+    """A column of one type, and how it was read: in words, and as in schema.ColumnSchema.
+
+    The values are float64 (Int64 if float64 would lose digits), datetime64 without a zone, or str with None for missing.
+    """
 
     values: pd.Series
-    type: str
+    type: ColumnType
     note: str | None = None
     format: str | None = None
     unit: str = ""
     na_values: tuple[str, ...] = ()
 
 
-def infer_type(column: pd.Series, wanted: str | None = None) -> TypedColumn:
-    """Give a column its kind. wanted: a kind, or the format of its dates, such as %d.%m.%Y, as data.types has it.
+def infer_type(column: pd.Series, wanted: str | None = None, decimal: str | None = None) -> TypedColumn:
+    """Infer the type of a column and read its values.
 
-    Raises UserError where most of its cells cannot be read as that.
+    Args:
+        column: text with None for missing, or values of any type.
+        wanted: a type, date format or number format that the user gave in data.types.
+        decimal: the decimal mark of the file, "." or ",", if it is known.
+
+    Raises:
+        UserError: most of its values cannot be read as `wanted`.
     """
     if wanted in ("category", "text"):
-        return TypedColumn(_words(column), wanted, "as data.types says")
-    inferred = _infer(column)
+        type_: ColumnType = "category" if wanted == "category" else "text"
+        return TypedColumn(_words(column), type_, "as data.types has it")
+    inferred = _infer(column, decimal)
     if wanted in (None, inferred.type) or column.isna().all():
         return inferred
     words = _words(column)
+    typed: TypedColumn | None
     try:
-        found = read_numbers(words, forced=True) if wanted == "number" else _dates(words, wanted, 0.5)
-    except (ValueError, re.error) as error:  # what pandas says of a format
+        if wanted == "number" or wanted in FORMATS:
+            typed = read_numbers(words, True, wanted if wanted in FORMATS else None, decimal)
+        else:
+            typed = _dates(words, wanted, forced=True)
+    except (ValueError, re.error) as error:  # from pandas, for a format
         raise UserError(f"params.yaml: data.types: {column.name!r}: {wanted!r}: {error}") from error
-    if found is None:
+    if typed is None:
         example = words.dropna().mode()
         raise UserError(
-            f"params.yaml: data.types: {column.name!r}: {wanted!r}: most of its cells are nothing of the kind, such as "
-            f"{example.iloc[0] if len(example) else None!r}; use another of {', '.join(TYPES)}, or a format of dates"
+            f"params.yaml: data.types: {column.name!r}: {wanted!r}: does not fit most of its values, such as "
+            f"{example.iloc[0] if len(example) else None!r}; use another of {', '.join(TYPES)}, or a format"
         )
-    return found
+    return typed
 
 
-def _infer(column: pd.Series) -> TypedColumn:
+def _infer(column: pd.Series, decimal: str | None) -> TypedColumn:
     if pd.api.types.is_datetime64_any_dtype(column):
         return TypedColumn(column, "date", format=ISO)
     if pd.api.types.is_timedelta64_dtype(column):
         return TypedColumn(column.dt.total_seconds(), "number", "durations, in seconds", "duration")
     if _is_number(column):
-        return _compact_dates(column) or _finite(column)
+        return _compact_dates(column) or (_codes(column, column) if _is_whole_type(column) else None) or _finite(column)
+    if typed := _plain(column, decimal):
+        return typed
     words = _words(column)
-    found = read_numbers(words) or read_durations(words) or _dates(words, None, TOLERANCE)
-    if found:
-        return found
+    numbers, durations = read_numbers(words, decimal=decimal), read_durations(words)
+    if numbers and durations and not durations.na_values and numbers.na_values:  # 5 min among hours
+        numbers = None
+    if typed := numbers or durations or _dates(words):
+        return typed
     present = words.dropna()
-    if present.nunique() > len(present) / 2 and present.str.split().str.len().median() >= WORDS:
+    if present.nunique() > len(present) / 2 and present.str.split().str.len().median() >= MIN_TEXT_WORDS:
         return TypedColumn(words, "text", "free text: its most frequent words count")
-    return TypedColumn(words, "category", _hint(words))
+    return TypedColumn(words, "category", _hint(words, decimal))
 
 
-def _hint(words: pd.Series) -> str | None:
-    """What else a column of categories may be, where most of its cells are many different numbers or dates."""
-    if words.nunique() < MANY:
+def _plain(column: pd.Series, decimal: str | None) -> TypedColumn | None:
+    """Truth values, dates in eight digits, and numbers as programs write them; None if the column holds anything else."""
+    present = column.dropna()
+    if present.isin(list(TRUTH)).all():
+        return _finite(column.map(TRUTH).astype(np.float64))._replace(format="boolean")
+    numbers = plain_numbers(column)
+    if numbers is None:
         return None
-    for found in (read_numbers(words, forced=True), _dates(words, None, 0.5)):
-        if found:
-            others = words[found.values.isna() & words.notna()]
-            return f"mostly {found.type}s, but {len(others)} cells such as {others.iloc[0]!r}: set {found.type} in data.types"
+    if decimal != "." and _may_be_thousands(present):
+        return None  # read_numbers decides
+    return _digit_dates(column) or _compact_dates(numbers) or _codes(column, numbers) or _finite(numbers)
+
+
+def _codes(column: pd.Series, numbers: pd.Series) -> TypedColumn | None:
+    """Whole numbers that are names and recur: different texts that the model would take for the same number."""
+    present = numbers.dropna()
+    if not len(present):
+        return None
+    if pd.api.types.is_string_dtype(column):
+        texts = column.dropna()
+        zeros = texts.str.startswith("0") & (texts.str.len() > 1)
+        if zeros.mean() >= MIN_CODES and _matches(texts, _WHOLE) and present.nunique() < texts.nunique():
+            return TypedColumn(_words(column), "category", "codes such as 01 beside 1, read as categories")
+    large = present.abs().max() > MAX_EXACT and (present % 1 == 0).all()
+    distinct = column.dropna().nunique()
+    if large and 1 < distinct <= len(present) / 2 and present.astype(np.float64).nunique() < distinct:
+        return TypedColumn(
+            _words(column), "category", "whole numbers of too many digits for a model, read as categories"
+        )
+    return None
+
+
+def _matches(texts: pd.Series, pattern: str) -> bool:
+    array = pa.array(texts, pa.large_string(), from_pandas=True)
+    return pc.all(pc.match_substring_regex(array, pattern), skip_nulls=True).as_py() is not False
+
+
+def plain_numbers(column: pd.Series) -> pd.Series | None:
+    """The numbers of a column of text that are all written as programs write them; None if some are not.
+
+    float64, or Int64 if they are whole and float64 would lose digits.
+    """
+    try:
+        texts = pa.array(column, pa.large_string(), from_pandas=True)
+    except (pa.ArrowInvalid, pa.ArrowTypeError):  # not text
+        return None
+    if (pc.max(pc.utf8_length(texts)).as_py() or 0) > MAX_LENGTH:
+        return None
+    if pc.all(pc.match_substring_regex(texts, _PLAIN), skip_nulls=True).as_py() is False:
+        return None
+    texts = pc.utf8_ltrim(texts, characters="+")
+    numbers = pd.Series(pc.cast(texts, pa.float64()).to_numpy(zero_copy_only=False), column.index, name=column.name)
+    if numbers.abs().max() < MAX_EXACT or not _matches(column.dropna(), _WHOLE):
+        return numbers
+    try:
+        whole = pc.cast(texts, pa.int64())
+    except pa.ArrowInvalid:  # more than 64 bits
+        return numbers
+    return pd.Series(whole.to_pandas(types_mapper=lambda _: pd.Int64Dtype()).array, column.index, name=column.name)
+
+
+def _may_be_thousands(present: pd.Series) -> bool:
+    """Whether points may separate thousands: each has three digits behind it, and one to three before it."""
+    few = present.head(100)
+    return (
+        bool(few.str.contains(".", regex=False).any())
+        and _matches(few, _POINT_THOUSANDS)
+        and _matches(present, _POINT_THOUSANDS)
+    )
+
+
+def _hint(words: pd.Series, decimal: str | None) -> str | None:
+    """What else a column of categories may be, if most of its values are many different numbers or dates."""
+    if words.nunique() < MIN_DISTINCT:
+        return None
+    for typed in (read_numbers(words, forced=True, decimal=decimal), _dates(words, forced=True)):
+        if typed:
+            others = words[typed.values.isna() & words.notna()]
+            return (
+                f"mostly {typed.type}s, but {len(others)} values such as {others.iloc[0]!r}: "
+                f"set {typed.type} in data.types"
+            )
     return None
 
 
@@ -112,9 +235,16 @@ def _is_number(column: pd.Series) -> bool:
     return pd.api.types.is_numeric_dtype(column) or all(isinstance(value, bool) for value in column.dropna())
 
 
+def _is_whole_type(column: pd.Series) -> bool:
+    return pd.api.types.is_integer_dtype(column) and not pd.api.types.is_bool_dtype(column)
+
+
 def _words(column: pd.Series) -> pd.Series:
     """As text, None for missing; 5.0 as 5."""
+    is_text = pd.api.types.is_string_dtype(column) and column.dtype != object
     column = column.astype(object).where(column.notna(), None)
+    if is_text:
+        return column
     return column.map(lambda value: str(int(value) if _is_whole(value) else value), na_action="ignore")
 
 
@@ -123,85 +253,152 @@ def _is_whole(value: object) -> bool:
 
 
 def _finite(column: pd.Series) -> TypedColumn:
-    style = "plain" if pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_bool_dtype(column) else "boolean"
+    is_plain = pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_bool_dtype(column)
+    if pd.api.types.is_integer_dtype(column) and _loses_digits(column):
+        return TypedColumn(column.astype("Int64"), "number", format="plain")
     column = column.astype(np.float64)
     infinite = int(np.isinf(column).sum())
-    return TypedColumn(column, "number", f"{infinite} infinite values count as missing" if infinite else None, style)
+    note = f"{infinite} infinite values count as missing" if infinite else None
+    return TypedColumn(column, "number", note, "plain" if is_plain else "boolean")
+
+
+def _loses_digits(column: pd.Series) -> bool:
+    """Whether float64 cannot hold a column of whole numbers, and 64 bits can."""
+    low, high = column.min(), column.max()
+    return not pd.isna(low) and max(-int(low), int(high)) > MAX_EXACT and int(low) >= -(2**63) and int(high) < 2**63
 
 
 def _compact_dates(column: pd.Series) -> TypedColumn | None:
-    """Whole numbers that are all dates, such as 20240131; 0 and 99991231 stand for none."""
+    """Whole numbers that are all dates, such as 20240131; 0 and 99991231 stand for "no date"."""
     none = ("0", "99991231")
     present = column[column.notna() & ~column.isin(map(int, none))]
     if present.nunique() < 3 or not present.between(1800_01_01, 2200_12_31).all() or (present % 1 != 0).any():
         return None
     dates = pd.to_datetime(present.astype("int64").astype(str), format="%Y%m%d", errors="coerce").reindex(column.index)
-    found = TypedColumn(dates, "date", "dates as %Y%m%d", "%Y%m%d", na_values=none)
-    return found if dates.notna().sum() == len(present) else None
-
-
-def read_numbers(words: pd.Series, forced: bool = False) -> TypedColumn | None:
-    """Text as the numbers that it writes, None where it does not; forced: though up to half of the cells do not."""
-    found = parse_numbers(Counter(words.value_counts().to_dict()), forced)
-    if found is None:
+    if dates.notna().sum() < len(present):
         return None
-    notes = [f"numbers written like {found.format}"] if found.format != "1234.5" else []
-    notes += [f"{found.other} fits as well"] if found.other else []
-    notes += [f"numbers with {found.unit!r}"] if found.unit else []
-    notes += ["thousands and millions (K, M, ...) multiplied out"] if found.scaled else []
-    notes += [_missing(words[words.isin(found.unparsed)])] if found.unparsed else []
-    values = words.map(found.by_text).astype(np.float64)
-    return TypedColumn(
-        values, "number", "; ".join(notes) or None, found.format, found.unit, tuple(found.unparsed[:KEPT])
-    )
+    return TypedColumn(dates, "date", "dates as %Y%m%d", "%Y%m%d", na_values=none)
 
 
-def _missing(strays: pd.Series) -> str:
-    return f"{len(strays)} cells such as {strays.iloc[0]!r} count as missing"
+def _digit_dates(column: pd.Series) -> TypedColumn | None:
+    """Eight digits that are all dates with the year behind, such as 05112025; numbers have no zero in front."""
+    present = column.dropna()
+    if not _matches(present.head(100), r"^\d{8}$") or not _matches(present, r"^\d{8}$"):
+        return None
+    if present.nunique() < 3 or not present.str.startswith("0").any():
+        return None
+    fitting = []
+    for form in DIGIT_FORMATS:
+        dates = _to_datetime(column, form)
+        if dates.notna().sum() == len(present) and dates.min().year >= 1900 and dates.max().year <= 2100:
+            fitting.append((form, dates))
+    if not fitting:
+        return None
+    form, dates = fitting[0]
+    other = f"; {fitting[1][0]} fits as well: choose in data.types" if len(fitting) > 1 else ""
+    return TypedColumn(dates, "date", f"dates as {form}{other}", form)
+
+
+def read_numbers(
+    words: pd.Series, forced: bool = False, style: str | None = None, decimal: str | None = None
+) -> TypedColumn | None:
+    """Read text as numbers; None if it does not write numbers.
+
+    Args:
+        words: text, None for missing.
+        forced: accept up to half of other values.
+        style, decimal: as for literals.parse_numbers.
+    """
+    numbers = parse_numbers(Counter(words.value_counts().to_dict()), forced, style, decimal)
+    if numbers is None:
+        return None
+    notes = [f"numbers written like {numbers.format}"] if numbers.format != "1234.5" else []
+    if numbers.other:
+        notes = [f"numbers written like {numbers.format}", f"{numbers.other} fits as well: choose in data.types"]
+    notes += [f"numbers with {numbers.unit!r}"] if numbers.unit else []
+    notes += ["thousands and millions (K, M, ...) multiplied out"] if numbers.scaled else []
+    notes += ["a plus sign after a number is left out"] if numbers.at_least else []
+    notes += [_missing(words[words.isin(numbers.unparsed)])] if numbers.unparsed else []
+    exact = None
+    if numbers.format == "1234.5" and not numbers.unit and not numbers.scaled:
+        exact = plain_numbers(words.where(words.isin(list(numbers.by_text)), None))
+    values = words.map(numbers.by_text).astype(np.float64) if exact is None else exact
+    na_values = tuple(numbers.unparsed[:MAX_NA_VALUES])
+    return TypedColumn(values, "number", "; ".join(notes) or None, numbers.format, numbers.unit, na_values)
+
+
+def _missing(unparsed: pd.Series) -> str:
+    return f"{len(unparsed)} values such as {unparsed.iloc[0]!r} count as missing"
 
 
 def read_durations(words: pd.Series) -> TypedColumn | None:
-    """Durations and times of day, in seconds."""
-    if words.isna().all():
-        return None
+    """Read text as durations or times of day, in seconds; None if it is neither."""
     seconds = _seconds(words)
-    if seconds.notna().sum() < words.notna().sum():
+    unparsed = words[seconds.isna() & words.notna() & ~words.str.fullmatch(MARK).eq(True)]
+    present = len(unparsed) + seconds.notna().sum()
+    if not present or len(unparsed) > tolerance(seconds.nunique(), unparsed.nunique()) * present:
         return None
-    return TypedColumn(seconds, "number", "durations or times of day, in seconds", "duration")
+    notes = ["durations or times of day, in seconds"] + ([_missing(unparsed)] if len(unparsed) else [])
+    na_values = tuple(unparsed.value_counts().index[:MAX_NA_VALUES])
+    return TypedColumn(seconds, "number", "; ".join(notes), "duration", na_values=na_values)
 
 
 def _seconds(words: pd.Series) -> pd.Series:
-    words = words.where(words.str.fullmatch(DURATION).eq(True))
-    whole = words.str.replace(r"^(\D*)(\d+:\d\d)$", r"\1\2:00", regex=True)  # pandas wants seconds
-    return pd.to_timedelta(whole, errors="coerce").dt.total_seconds()
+    unique = pd.Series(words.dropna().unique(), dtype=object)
+    unique = unique[(unique.str.len() <= MAX_LENGTH) & unique.str.fullmatch(DURATION)]
+    is_half_day = unique.str.fullmatch(CLOCK_12)
+    whole = unique.str.replace(r"^(\D*)(\d+:\d\d)$", r"\1\2:00", regex=True)  # pandas wants seconds
+    seconds = pd.to_timedelta(whole.mask(is_half_day), errors="coerce").dt.total_seconds()
+    seconds[is_half_day] = unique[is_half_day].map(_time_of_day)
+    return words.map(dict(zip(unique, seconds, strict=True))).astype(np.float64)
 
 
-def _dates(words: pd.Series, wanted: str | None, tolerance: float) -> TypedColumn | None:
-    """Dates in ISO 8601, or in the format that fits most cells; with a zone, as UTC."""
-    cells = words.value_counts()
-    texts = pd.Series(cells.index, dtype=object)
-    if texts.empty or cells[texts.str.contains(r"\d").to_numpy()].sum() < (1 - tolerance) * cells.sum():
+def _time_of_day(text: str) -> float:
+    """The seconds since midnight of a time such as 1:05 PM."""
+    hour, minute, second = (int(part) for part in [*re.findall(r"\d+", text), "0", "0"][:3])
+    return (hour % 12 + 12 * ("p" in text.lower())) * 3600.0 + minute * 60 + second
+
+
+def _dates(words: pd.Series, wanted: str | None = None, forced: bool = False) -> TypedColumn | None:
+    """Dates in ISO 8601, or in the format that fits most values; with a zone, as UTC. None if they are not dates."""
+    is_none = words.str.fullmatch(f"{ZERO_DATE}|{MARK}").eq(True) | (words.str.len() > MAX_LENGTH)
+    zeros, dated = words[is_none], words.mask(is_none, None)
+    counts_by_text = dated.value_counts()
+    texts = pd.Series(counts_by_text.index, dtype=object)
+    if texts.empty or counts_by_text[texts.str.contains(r"\d").to_numpy()].sum() < MAX_UNPARSED * counts_by_text.sum():
         return None
     if wanted in (None, "date"):
-        dates = _to_datetime(words, ISO)
-        if dates.notna().sum() == words.notna().sum() and texts.str.len().min() >= len("2000-01-01"):
-            return TypedColumn(dates, "date", format=ISO)
+        dates = _to_datetime(dated, ISO)
+        if dates.notna().sum() == dated.notna().sum() and texts.str.len().min() >= len("2000-01-01"):
+            note = _missing(zeros) if len(zeros) else None
+            return TypedColumn(dates, "date", note, ISO, na_values=_most_frequent(zeros))
         formats = [form for form in DATE_FORMATS if any(_fits(text, form) for text in texts[:5])]
     else:
         formats = [wanted]
-    counts = {form: int(cells[_to_datetime(texts, form).notna().to_numpy()].sum()) for form in formats}
-    if not counts or max(counts.values()) < (1 - tolerance) * cells.sum():
+    counts = {form: int(counts_by_text[_to_datetime(texts, form).notna().to_numpy()].sum()) for form in formats}
+    if not counts:
         return None
     best, *others = sorted(formats, key=lambda form: -counts[form])
-    dates = _to_datetime(words, best)
+    dates = _to_datetime(dated, best)
+    unparsed = dated[dates.isna() & dated.notna()]
+    if len(unparsed) > _date_tolerance(dates, unparsed, forced) * dated.notna().sum():
+        return None
     notes = [f"dates as {best}"]
     if others and counts[others[0]] == counts[best]:
         notes.append(f"{others[0]} fits as well: choose in data.types")
     if "%y" in best:
         notes.append(f"years from {dates.min().year} to {dates.max().year}")
-    if len(strays := words[dates.isna() & words.notna()]):
-        notes.append(_missing(strays))
-    return TypedColumn(dates, "date", "; ".join(notes), best, na_values=tuple(strays.value_counts().index[:KEPT]))
+    missing = words[dates.isna() & words.notna()]
+    notes += [_missing(missing)] if len(missing) else []
+    return TypedColumn(dates, "date", "; ".join(notes), best, na_values=_most_frequent(missing))
+
+
+def _date_tolerance(dates: pd.Series, unparsed: pd.Series, forced: bool) -> float:
+    return max(tolerance(dates.nunique(), unparsed.nunique(), forced), 0.05)
+
+
+def _most_frequent(texts: pd.Series) -> tuple[str, ...]:
+    return tuple(texts.value_counts().index[:MAX_NA_VALUES])
 
 
 def _fits(text: str, form: str) -> bool:
@@ -216,49 +413,66 @@ def _to_datetime(words: pd.Series, form: str) -> pd.Series:
     return pd.to_datetime(words, errors="coerce", format=form, utc=True).dt.tz_localize(None)
 
 
-# --- The cells of a new table ---------------------------------------------------------------------------------------
+# --- The values of a new table --------------------------------------------------------------------------------------
 
 
-def read_as(column: pd.Series, known: ColumnSchema) -> tuple[pd.Series, pd.Series]:
-    """Read new cells as those of the training rows were: what infer_type() would have made of them there, cell by cell.
+def read_as(column: pd.Series, schema: ColumnSchema) -> tuple[pd.Series, pd.Series]:
+    """Read new values as infer_type() would have read them among the training rows, one by one.
 
-    column: text, or what a Parquet file holds. Returns the values, as in TypedColumn, and the texts of the cells that cannot be
-    read so, which are missing among the values.
+    Args:
+        column: text, or values of a Parquet file.
+        schema: the column in training.
+
+    Returns:
+        The values, as in TypedColumn, and the texts that cannot be read so, which are missing among the values.
     """
     nothing = pd.Series([], dtype=object)
-    if known.type in ("category", "text"):
-        words = _words(column)  # classes that are truth values are called as Python calls them
-        return words.replace({text: str(TRUTH[text] == "1") for text in TRUTH}) if known.format else words, nothing
-    if typed := _typed(column, known):
+    if schema.type in ("category", "text"):
+        words = _words(column)
+        if schema.format == "boolean":  # classes are named as Python names them
+            words = words.replace({text: str(TRUTH[text] == "1") for text in TRUTH})
+        return words.mask(words.isin(_missing_texts(schema)), None), nothing
+    if typed := _typed(column, schema):
         return typed.values, nothing
-    words = _words(column).mask(lambda words: words.isin(known.na_values))
-    values = _dates_of(words, known) if known.type == "date" else _numbers_of(words, known)
-    strays = words[words.notna() & values.isna()]
-    return values, strays[~strays.str.fullmatch(MARK).astype(bool)]
+    words = _words(column)
+    words = words.mask(words.isin(MISSING | set(schema.na_values)), None)
+    values = _dates_of(words, schema) if schema.type == "date" else _numbers_of(words, schema)
+    unparsed = words[words.notna() & values.isna()]
+    is_mark = unparsed.str.fullmatch(f"{ZERO_DATE}|{MARK}" if schema.type == "date" else MARK)
+    return values, unparsed[~is_mark.astype(bool)]
 
 
-def _typed(column: pd.Series, known: ColumnSchema) -> TypedColumn | None:
-    """What needs no reading: dates, durations, and numbers where those of training had no unit."""
-    if known.type == "date":
+def _missing_texts(schema: ColumnSchema) -> set[str]:
+    """The texts that stand for "no value" in a column of words: a category of the training rows is not one of them."""
+    texts = MISSING if schema.role != "feature" or schema.categories is not None or schema.type == "text" else {""}
+    known = {*(schema.categories or ()), *(schema.test_only_categories or ())}
+    return (set(texts) | set(schema.na_values)) - known
+
+
+def _typed(column: pd.Series, schema: ColumnSchema) -> TypedColumn | None:
+    """Values that need no reading: dates, durations, and numbers if the training numbers had no unit."""
+    if schema.type == "date":
         return TypedColumn(column, "date") if pd.api.types.is_datetime64_any_dtype(column) else None
-    if known.format == "duration":
-        return _infer(column) if pd.api.types.is_timedelta64_dtype(column) else None
+    if schema.format == "duration":
+        return _infer(column, None) if pd.api.types.is_timedelta64_dtype(column) else None
     if column.isna().all():  # of any type
         return TypedColumn(pd.Series(np.nan, column.index), "number")
-    return _finite(column) if _is_number(column) and not known.unit else None
+    return _finite(column) if _is_number(column) and not schema.unit else None
 
 
-def _dates_of(words: pd.Series, known: ColumnSchema) -> pd.Series:
-    if known.format == "%Y%m%d":  # a column of numbers, 20240131.0 where one was missing
+def _dates_of(words: pd.Series, schema: ColumnSchema) -> pd.Series:
+    form = str(schema.format)
+    if form == "%Y%m%d":  # a column of numbers, 20240131.0 if one was missing
         words = words.str.replace(r"\.0*$", "", regex=True)
-    return _to_datetime(words, known.format)
+    return _to_datetime(words.mask(words.str.len() > MAX_LENGTH, None), form)
 
 
-def _numbers_of(words: pd.Series, known: ColumnSchema) -> pd.Series:
-    if known.format == "duration":
+def _numbers_of(words: pd.Series, schema: ColumnSchema) -> pd.Series:
+    if schema.format == "duration":
         return _seconds(words)
-    if known.format in ("plain", "boolean"):  # as pandas read the file
-        words = words.replace(TRUTH) if known.format == "boolean" else words
+    if schema.format in ("plain", "boolean"):  # as programs write them
+        words = words.replace(TRUTH) if schema.format == "boolean" else words
+        words = words.mask(words.str.len() > MAX_LENGTH, None)
         return pd.to_numeric(words, errors="coerce").astype(np.float64)
-    by_text = {text: read_number(text, known.format, known.unit) for text in words.dropna().unique()}
+    by_text = {text: read_number(text, str(schema.format), schema.unit) for text in words.dropna().unique()}
     return words.map(by_text).astype(np.float64)

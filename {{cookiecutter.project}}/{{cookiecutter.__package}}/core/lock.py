@@ -36,7 +36,7 @@ def raw_data(stages: Mapping[str, Mapping[str, Any]], data_path: str) -> dict[st
     """The raw table, which params.yaml names in data.path: its path and hash; None if no stage has read it."""
     entries = {entry["path"]: entry for stage in stages.values() for entry in stage.get("deps", [])}
     path = find_path(entries, data_path)
-    return None if path is None else {"path": path, "md5": hash_of(entries[path])}
+    return None if path is None else {"path": posixpath.normpath(path), "md5": hash_of(entries[path])}
 
 
 def find_path(paths: Iterable[str], data_path: str) -> str | None:

@@ -1,6 +1,6 @@
-"""How the values of each column are spread, in little: what `drift` compares in place of the rows."""
+"""The distribution of each column in a small file, which `drift` compares instead of the rows."""
 
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -10,18 +10,19 @@ from . import paths
 from .files import write_text
 from .schema import Schema
 
-# Parts that the values of a column are cut into; fewer in a table of many columns, so that the file stays small.
-PARTS, FEW_PARTS, WIDE = 100, 20, 200
-CATEGORIES = 1000  # that are counted one by one; of a column of more, only those of a hundredth of the rows
+N_PARTS = 100  # quantiles of a column
+N_PARTS_WIDE = 20  # the same in a table of more than MAX_COLUMNS, so that the file stays small
+MAX_COLUMNS = 200
+MAX_CATEGORIES = 1000  # categories that are counted one by one; of more, those with at least a hundredth of the rows
 
 
 class ColumnProfile(BaseModel):
     """The values of a feature or of the target, without the missing ones.
 
-    Numbers, dates (as seconds since 1970) and texts (as their length in characters) have `values`: the least, the largest,
-    and the quantiles between them, each once and in order. `counts` says how many rows have the first value, lie between
+    Numbers, dates (as seconds since 1970) and texts (as their length in characters) have `values`: the smallest, the largest,
+    and the quantiles between them, each once and in order. `counts` holds how many rows have the first value, lie between
     the first and the second, have the second, and so on: fewer than 1/parts of the rows lie between two. Categories and
-    classes have `categories`, the most frequent first, and `other`, the rows of those that are not among them.
+    classes have `categories`, the most frequent first, and `other`, the rows of all others.
     """
 
     name: str
@@ -47,37 +48,38 @@ class Profile(BaseModel):
         write_text(paths.PROFILE, text)
 
 
-def describe(train: pd.DataFrame, found: Schema) -> Profile:
+def describe(train: pd.DataFrame, schema: Schema) -> Profile:
     """The profile of the training rows: of every feature, and of the target."""
-    chosen = [column for column in found.columns if column.role in ("feature", "target")]
-    parts = PARTS if len(chosen) <= WIDE else FEW_PARTS
+    chosen = [column for column in schema.columns if column.role in ("feature", "target")]
+    parts = N_PARTS if len(chosen) <= MAX_COLUMNS else N_PARTS_WIDE
     columns = []
     for column in chosen:
-        classes = column.role == "target" and found.task == "classification"
-        kind = "category" if classes else column.type  # whole numbers that are classes
-        values = measured(train[column.name], kind).dropna()
-        spread = _categories(values) if kind == "category" else _quantiles(values.to_numpy(), parts)
+        are_classes = column.role == "target" and schema.task == "classification"
+        type_ = "category" if are_classes else column.type  # also for classes that are whole numbers
+        values = measured(train[column.name], type_).dropna()
+        spread = _categories(values) if type_ == "category" else _quantiles(values.to_numpy(), parts)
         missing = len(train) - len(values)
-        columns.append(ColumnProfile(name=column.name, role=column.role, type=kind, n_missing=missing, **spread))
+        role: Literal["feature", "target"] = "target" if column.role == "target" else "feature"
+        columns.append(ColumnProfile(name=column.name, role=role, type=type_, n_missing=missing, **spread))
     return Profile(rows=len(train), parts=parts, columns=columns)
 
 
-def measured(column: pd.Series, kind: str) -> pd.Series:
-    """What is compared of a prepared column: float64, or str for categories, missing ones as NaN or None.
+def measured(column: pd.Series, type_: str) -> pd.Series:
+    """The values of a prepared column that are compared: float64, or str for categories; NaN or None if missing.
 
-    Infinities, and what trees hold for infinite, are missing, as they are for the model.
+    Infinities, and numbers that trees take for infinite, are missing, as they are for the model.
     """
-    if kind == "category":
+    if type_ == "category":
         return column.astype(object).where(column.notna(), None).map(_word, na_action="ignore")
-    if kind == "date":
+    if type_ == "date":
         return (column.astype("datetime64[us]") - pd.Timestamp(0).as_unit("us")).dt.total_seconds()
-    numbers = column.str.len() if kind == "text" else column
+    numbers = column.str.len() if type_ == "text" else column
     numbers = numbers.astype(np.float64)
     return numbers.where(numbers.abs() < np.finfo(np.float32).max)
 
 
 def _word(value: object) -> str:
-    """A class that is a whole number is the same word where others are missing, and all are floats."""
+    """A class that is a whole number is the same word in a column of floats, which it is if others are missing."""
     return str(int(value) if isinstance(value, float) and value.is_integer() else value)
 
 
@@ -86,7 +88,7 @@ def cell(values: np.ndarray, numbers: np.ndarray) -> np.ndarray:
     return np.searchsorted(values, numbers, "left") + np.searchsorted(values, numbers, "right")
 
 
-def _quantiles(numbers: np.ndarray, parts: int) -> dict[str, list]:
+def _quantiles(numbers: np.ndarray, parts: int) -> dict[str, Any]:
     """Quantiles that are numbers of the column (the inverse of its distribution function: type 1 of Hyndman and Fan)."""
     if not len(numbers):
         return {}
@@ -97,7 +99,7 @@ def _quantiles(numbers: np.ndarray, parts: int) -> dict[str, list]:
     return {"values": values.tolist(), "counts": counts.tolist()}
 
 
-def _categories(values: pd.Series) -> dict[str, object]:
+def _categories(values: pd.Series) -> dict[str, Any]:
     counts = values.value_counts().sort_index().sort_values(ascending=False, kind="stable")
-    kept = counts if len(counts) <= CATEGORIES else counts[counts >= len(values) / 100]
+    kept = counts if len(counts) <= MAX_CATEGORIES else counts[counts >= len(values) / 100]
     return {"categories": kept.to_dict(), "other": int(counts.sum() - kept.sum())}

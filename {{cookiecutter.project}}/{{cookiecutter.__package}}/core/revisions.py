@@ -1,6 +1,9 @@
 """Find the commit of a revision: an experiment, a Git revision, a version or stage of the registry; get its files."""
 
+import getpass
 import hashlib
+import os
+import re
 import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -9,7 +12,7 @@ from typing import Any
 
 import gto.api
 import pygit2
-from dvc.config import ConfigError
+from dvc.config import ConfigError, NoRemoteError
 from dvc.exceptions import DvcException, NotDvcRepoError
 from dvc.fs import RemoteMissingDepsError
 from dvc.repo import Repo
@@ -20,6 +23,7 @@ from gto.exceptions import ArtifactNotFound
 from .errors import UserError
 
 MAX_LENGTH = 250  # characters of a revision; Git and the file system refuse longer names
+NO_COMMIT = "this repository has no commit yet; run: git add -A && git commit -m 'First commit'"
 # What reading from Git raises for a name that is not a commit: pygit2 has no error of its own for a file or a folder.
 NOT_A_COMMIT = (AttributeError, KeyError, OSError, RevError, SCMError, ValueError)
 # Words in the errors of remotes that know the address and refuse the user.
@@ -39,6 +43,7 @@ REFUSALS = (
 @contextmanager
 def open_repo(**options: Any) -> Iterator[Repo]:
     """The project in the current folder as DVC reads it. Raises UserError without a DVC project or a Git repository."""
+    _ensure_user_name()
     try:
         with Repo(**options) as repo:
             yield repo
@@ -48,6 +53,14 @@ def open_repo(**options: Any) -> Iterator[Repo]:
         raise UserError(explain_git(one_line(error))) from error
     except ConfigError as error:
         raise UserError(f"DVC cannot read its settings: {one_line(error)}; see dvc config --list") from error
+
+
+def _ensure_user_name() -> None:
+    """Name a user whom the system does not know, as in a container: DVC asks for the name."""
+    try:
+        getpass.getuser()
+    except (KeyError, OSError):
+        os.environ["LOGNAME"] = str(os.getuid())
 
 
 def explain_git(message: str) -> str:
@@ -62,6 +75,8 @@ def explain_git(message: str) -> str:
             f"{Path.cwd()}: Git refuses the repository, because another user owns it; if you trust it, run: "
             "git config --global --add safe.directory FOLDER, with the folder that has .git"
         )
+    if "ambiguous argument 'HEAD'" in message:
+        return NO_COMMIT
     return message
 
 
@@ -117,7 +132,7 @@ def _find_commit(repo: Repo, rev: str) -> str | None:
 
 def _unknown(rev: str) -> str:
     if rev == "HEAD":
-        return "this repository has no commit yet; run: git add -A && git commit -m 'First commit'"
+        return NO_COMMIT
     short = rev if len(rev) <= MAX_LENGTH else f"{rev[:30]}..."
     return f"{short!r}: is not a commit, branch, tag or experiment; dvc exp list -A and git log list their names"
 
@@ -183,6 +198,8 @@ def _fetch(repo: Repo, commit: str, path: str, target: Path) -> None:
         info = repo.dvcfs.info(path)
     except FileNotFoundError as error:
         raise UserError(f"{path}: is not in {commit}") from error
+    except ImportError as error:  # DVC opens its remote here
+        raise UserError(f"{path}: {explain_remote(error)}") from error
     md5 = info.get("md5")
     if info.get("dvc_info") and not md5:
         raise UserError(f"{path}: dvc.lock of {commit} does not have it; run: dvc repro, and commit")
@@ -190,21 +207,48 @@ def _fetch(repo: Repo, commit: str, path: str, target: Path) -> None:
     was_cached = cached is not None and cached.exists()
     try:
         repo.dvcfs.get_file(path, str(target), cache=True)
-    except FileNotFoundError as error:
-        raise UserError(
-            f"{path}: neither the cache nor the remote has the file of {commit}; where it was made, run: dvc push "
-            "(apply an experiment first: dvc exp apply)"
-        ) from error
     except Exception as error:  # each kind of remote has errors of its own
-        raise UserError(f"{path}: is not in the cache, and {explain_remote(error)}") from error
-    if cached is not None and file_md5(target) != md5:
-        if not was_cached:
-            cached.unlink(missing_ok=True)  # it has just come from the remote
-        place = cached if was_cached else f"files/md5/{md5[:2]}/{md5[2:]} in the DVC remote"
-        raise UserError(
-            f"{path}: is not the file of {commit}: dvc.lock names MD5 {md5}, and the content of {place} was changed; "
-            "delete that file, then run dvc push where the model was made"
-        )
+        raise UserError(f"{path}: {_explain_missing(repo, commit, error)}") from error
+    if cached is None or file_md5(target) == md5:
+        return
+    if not was_cached:
+        cached.unlink(missing_ok=True)  # it has just come from the remote
+    place = cached if was_cached else f"files/md5/{md5[:2]}/{md5[2:]} in the DVC remote"
+    raise UserError(
+        f"{path}: is not the file of {commit}: dvc.lock names MD5 {md5}, and the content of {place} was changed; "
+        "delete that file, then run dvc push where the model was made"
+    )
+
+
+def _explain_missing(repo: Repo, commit: str, error: Exception) -> str:
+    """Why neither cache nor remote gives a file."""
+    problem = find_remote_problem(repo) if isinstance(error, FileNotFoundError) else explain_remote(error)
+    if problem:
+        return f"is not in the cache, and {problem}"
+    name = repo.config["core"].get("remote")
+    settings = repo.config["remote"].get(name, {})
+    remote = f"the DVC remote {without_password(settings['url'])}" if settings else "a DVC remote"
+    return (
+        f"neither the cache nor {remote} has the file of {commit}; where it was made, run: dvc push "
+        "(apply an experiment first: dvc exp apply)"
+    )
+
+
+def find_remote_problem(repo: Repo, name: str | None = None) -> str | None:
+    """Why a DVC remote cannot be used, by default the default one; None if it can, is empty, or there is none.
+
+    File systems report a file that they may not read, or on a server that does not answer, as missing.
+    """
+    try:
+        remote = repo.cloud.get_remote(name)
+        remote.fs.info(remote.path)
+    except NoRemoteError:
+        return None
+    except Exception as error:  # each kind of remote has errors of its own
+        if isinstance(error, FileNotFoundError) and (error.__cause__ is None or "404" in str(error.__cause__)):
+            return None  # nothing was ever pushed
+        return explain_remote(error)
+    return None
 
 
 def explain_remote(error: BaseException) -> str:
@@ -219,10 +263,15 @@ def explain_remote(error: BaseException) -> str:
     if extra:
         install = f'python -m pip install -c requirements.txt "dvc[{extra}]"'
         return f"the DVC remote needs a package that is not installed; run: {install}"
-    kind, text = type(error).__name__, one_line(error)
+    kind, text = type(error).__name__, without_password(one_line(error))
     if any(sign in f"{kind} {text}".casefold() for sign in REFUSALS):
         return f"the DVC remote refuses access: {text or kind}; check the credentials for it, see dvc remote list"
     return f"the DVC remote cannot be reached: {text or kind}; see dvc remote list"
+
+
+def without_password(text: str) -> str:
+    """The text without user names and passwords in addresses."""
+    return re.sub("(?<=://)[^/@\\s]*@", "", text)
 
 
 def file_md5(file: Path) -> str:

@@ -1,4 +1,4 @@
-"""What is new in the table since the last run: columns, kinds and categories."""
+"""Differences from the table of the last run: columns, types and categories."""
 
 from pathlib import Path
 
@@ -7,12 +7,12 @@ from pydantic import ValidationError
 from . import paths
 from .files import read_yaml
 from .schema import ColumnSchema, Schema
-from .sniff.task import quote_list
+from .sniff.names import quote_list
 
 PLURAL = {"number": "numbers", "date": "dates", "category": "categories", "text": "free text"}
 
 
-def lines(found: Schema) -> list[str]:
+def lines(schema: Schema) -> list[str]:
     """A line for each difference between the schema of the last run and this one."""
     if not paths.LOCK.exists():
         return []
@@ -30,26 +30,26 @@ def lines(found: Schema) -> list[str]:
     except FileNotFoundError:
         return ["columns are not compared with the last run, which is not in DVC's cache; see dvc pull"]
     except ValidationError:
-        return ["columns are not compared with the last run, which was of another version of this code"]
-    return compare(before, found)
+        return ["columns are not compared with the last run: another version of this code wrote its schema"]
+    return compare(before, schema)
 
 
 def compare(before: Schema, now: Schema) -> list[str]:
-    """Columns that are new, lost or of another kind, and categories and classes that are new."""
-    old, new = ({column.name: column for column in found.columns} for found in (before, now))
+    """Report columns that are new, lost or of another type, and categories and classes that are new."""
+    old, new = ({column.name: column for column in schema.columns} for schema in (before, now))
     result = []
     if added := [name for name in new if name not in old]:
         result.append(f"new columns since the last run: {quote_list(added)}")
     if lost := [name for name in old if name not in new]:
         result.append(f"columns lost since the last run: {quote_list(lost)}")
     for name in [name for name in new if name in old and new[name].role != "target"]:
-        kind, was = new[name].type, old[name].type
-        if kind != was:
-            result.append(f"{name!r} holds {PLURAL[kind]} now, and held {PLURAL[was]} in the last run")
+        type_, old_type = new[name].type, old[name].type
+        if type_ != old_type:
+            result.append(f"{name!r} holds {PLURAL[type_]} now, and held {PLURAL[old_type]} in the last run")
         elif old[name].categories is not None and (more := sorted(_categories(new[name]) - _categories(old[name]))):
             result.append(f"new categories of {name!r} since the last run: {quote_list(more)}")
-    if before.target == now.target and before.classes and (more := set(now.classes or ()) - set(before.classes)):
-        result.append(f"new classes since the last run: {quote_list(sorted(more))}")
+    if before.target == now.target and before.classes and (classes := set(now.classes or ()) - set(before.classes)):
+        result.append(f"new classes since the last run: {quote_list(sorted(map(str, classes)))}")
     return result
 
 

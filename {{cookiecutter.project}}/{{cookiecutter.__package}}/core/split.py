@@ -6,7 +6,8 @@ import pandas as pd
 from .errors import UserError
 
 FNV_OFFSET, FNV_PRIME = np.uint64(0xCBF29CE484222325), np.uint64(0x100000001B3)
-MISSING = np.uint64(0x9E3779B97F4A7C15)
+MISSING_HASH = np.uint64(0x9E3779B97F4A7C15)
+MAX_EXACT = 2**53  # whole numbers from here on lose digits as float64, and are hashed as text
 
 
 def test_mask(
@@ -89,7 +90,7 @@ def _time(column: pd.Series, test_size: float) -> np.ndarray:
 
 
 def require_sortable(column: pd.Series) -> pd.Series:
-    """Dates or numbers, as they are. Raises UserError where the column is neither, or lacks one in a row."""
+    """Return dates or numbers as they are. Raises UserError if the column is neither, or lacks one in a row."""
     ordered = pd.api.types.is_numeric_dtype(column) or pd.api.types.is_datetime64_any_dtype(column)
     if not ordered or column.isna().any():
         wrong = f"{column.isna().sum()} rows have none" if ordered else f"it holds text such as {column.iloc[0]!r}"
@@ -102,7 +103,7 @@ def require_sortable(column: pd.Series) -> pd.Series:
 def hash_rows(table: pd.DataFrame, seed: int) -> np.ndarray:
     """A number in [0, 1) per row, the same on every platform and in every version of this table.
 
-    A cell hashes by its value and not its type: 1, 1.0 and "1" are one, as the float64's bits; so are True and "true",
+    A value hashes the same in every type: 1, 1.0 and "1" are one, as the float64's bits; so are True and "true",
     as text. Text, and a timestamp in ISO 8601, is hashed by FNV-1a over its UTF-8 bytes (Fowler, Noll and Vo), and each
     result is mixed by the finaliser of splitmix64 (Steele, Lea and Flood, 2014). A row is the sum over its columns, each
     mixed with its name, so their order is free.
@@ -110,7 +111,7 @@ def hash_rows(table: pd.DataFrame, seed: int) -> np.ndarray:
     total = np.full(len(table), np.uint64(seed))
     for name in table:
         codes, values = pd.factorize(_as_written(table[name]))
-        total += _mix(np.append(_hash(values), MISSING)[codes] ^ _fnv([str(name)])[0])
+        total += _mix(np.append(_hash(values), MISSING_HASH)[codes] ^ _fnv([str(name)])[0])
     return (_mix(total) >> np.uint64(11)) / 2.0**53
 
 
@@ -125,9 +126,18 @@ def _as_written(column: pd.Series) -> pd.Series:
 def _hash(values: np.ndarray) -> np.ndarray:
     numbers = pd.to_numeric(pd.Series(values, dtype=object), errors="coerce").to_numpy(np.float64) + 0.0  # no -0.0
     hashed = numbers.view(np.uint64).copy()
-    text = np.isnan(numbers)
+    text = np.isnan(numbers) | [_has_more_digits(value) for value in values]
     hashed[text] = _fnv([str(value) for value in values[text]])
     return _mix(hashed)
+
+
+def _has_more_digits(value: object) -> bool:
+    """Whether a whole number, or its text, has more digits than float64 can hold."""
+    if isinstance(value, str):
+        return (
+            len(value) >= 16 and value.lstrip("+-").isdecimal() and len(value) <= 100 and abs(int(value)) >= MAX_EXACT
+        )
+    return isinstance(value, int | np.integer) and abs(int(value)) >= MAX_EXACT
 
 
 def _fnv(texts: list[str]) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""What is wrong with new rows, by the schema of the training rows: what ends predict, and what it warns of."""
+"""Check new rows against the schema of the training rows: errors that end predict, and warnings."""
 
 from collections import Counter, defaultdict
 from pathlib import Path
@@ -9,88 +9,91 @@ import pandas as pd
 from .errors import UserError
 from .infer import read_as
 from .schema import ColumnSchema, Schema
-from .sniff.task import quote_list
+from .sniff.names import quote_list
 
-EXAMPLES = 3
+MAX_EXAMPLES = 3
 UNREADABLE, UNSEEN, OUTSIDE, MISSING = "unreadable", "unseen", "outside", "missing"
 
 
 class InputValidator:
-    """Reads rows as the training rows were read, and counts the cells that are unlike theirs; it remembers few of them."""
+    """Reads rows as the training rows were read, counts the values that differ from theirs, and keeps a few examples."""
 
     def __init__(self, source: str | Path, schema: Schema) -> None:
         self.source, self.schema = source, schema
         self.columns = schema.feature_columns
         self.rows = 0
-        self.empty: Counter[str] = Counter()  # cells by column
-        self.cells: dict[str, Counter[str]] = defaultdict(Counter)  # by what is wrong with them, and column
+        self.empty: Counter[str] = Counter()  # missing values by column
+        self.counts: dict[str, Counter[str]] = defaultdict(Counter)  # values by problem and column
         self.examples: dict[tuple[str, str], list[Any]] = defaultdict(list)
 
     def extra(self, names: list[str]) -> list[str]:
-        """The columns that the schema does not know. Raises UserError where a feature is not among the names."""
+        """Return the columns that the schema does not have. Raises UserError if a feature is not among the names."""
         if lost := [column.name for column in self.columns if column.name not in names]:
-            of = f"{len(lost)} of the {len(self.columns)} columns that the model reads"
-            raise UserError(f"{self.source}: lacks {of}: {', '.join(map(repr, lost))}; it has {quote_list(names)}")
+            share = f"{len(lost)} of the {len(self.columns)} columns that the model reads"
+            raise UserError(f"{self.source}: lacks {share}: {', '.join(map(repr, lost))}; it has {quote_list(names)}")
         known = {column.name for column in self.schema.columns}
         return [name for name in names if name not in known]
 
     def read(self, table: pd.DataFrame) -> pd.DataFrame:
-        """The features with the types that Schema.features takes; a cell that cannot be read is missing."""
+        """Return the features with the types that Schema.features takes; a value that cannot be read is missing."""
         self.rows += len(table)
         return pd.DataFrame({column.name: self._read(table[column.name], column) for column in self.columns})
 
-    def _read(self, cells: pd.Series, column: ColumnSchema) -> pd.Series:
-        values, strays = read_as(cells, column)
-        empty = int(values.isna().sum()) - len(strays)
+    def _read(self, texts: pd.Series, column: ColumnSchema) -> pd.Series:
+        values, unparsed = read_as(texts, column)
+        empty = int(values.isna().sum()) - len(unparsed)
         self.empty[column.name] += empty
         if column.missing_fraction == 0:
-            self.cells[MISSING][column.name] += empty
-        self._note(UNREADABLE, column, strays)
+            self.counts[MISSING][column.name] += empty
+        self._note(UNREADABLE, column, unparsed)
         if column.type == "category":
             self._note(UNSEEN, column, values[values.notna() & ~values.isin(column.categories)])
         elif column.min is not None:
-            low, high = (pd.Timestamp(end) if column.type == "date" else end for end in (column.min, column.max))
+            bounds = (column.min, column.max)
+            low, high = (pd.Timestamp(bound) if column.type == "date" else float(bound or 0) for bound in bounds)
             self._note(OUTSIDE, column, values[(values < low) | (values > high)])
         return values
 
     def _note(self, what: str, column: ColumnSchema, values: pd.Series) -> None:
-        self.cells[what][column.name] += len(values)
+        self.counts[what][column.name] += len(values)
         examples = self.examples[what, column.name]
-        for value in values.head(100 * EXAMPLES).unique():
-            if value not in examples and len(examples) < EXAMPLES:
+        for value in values.head(100 * MAX_EXAMPLES).unique():
+            if value not in examples and len(examples) < MAX_EXAMPLES:
                 examples.append(value)
 
     def raise_if_unreadable(self) -> None:
-        """Raise UserError where no row was read, or more than half of the cells of a column, less the missing ones, cannot
-        be."""
+        """Raise UserError if no row was read, or more than half of the values of a column cannot be read.
+
+        Missing values do not count.
+        """
         if not self.rows:
             raise UserError(f"{self.source}: has no rows to predict")
         wrong = []
         for column in self.columns:
-            strays = self.cells[UNREADABLE][column.name]
-            if strays > (self.rows - self.empty[column.name]) / 2:
+            unparsed = self.counts[UNREADABLE][column.name]
+            if unparsed > (self.rows - self.empty[column.name]) / 2:
                 such_as = self._such_as(UNREADABLE, column)
-                wrong.append(f"{column.name!r} as {_read_as(column)} in {strays} of {self.rows} rows{such_as}")
+                wrong.append(f"{column.name!r} as {_read_as(column)} in {unparsed} of {self.rows} rows{such_as}")
         if wrong:
-            raise UserError(f"{self.source}: most cells of a column cannot be read: {'; '.join(wrong)}")
+            raise UserError(f"{self.source}: most values of a column cannot be read: {'; '.join(wrong)}")
 
     def findings(self) -> list[dict[str, Any]]:
-        """What to warn of: column, what is wrong, the number of cells, examples, and all of it in words."""
-        found = []
+        """Return a warning per column and problem: its name, the problem, the number of values, examples, and a message."""
+        findings = []
         for column in self.columns:
-            for what, counts in self.cells.items():
-                if cells := counts[column.name]:
-                    message = f"{column.name!r} {self._words(what, column, f'in {cells} of {self.rows} rows')}"
+            for what, counts in self.counts.items():
+                if count := counts[column.name]:
+                    message = f"{column.name!r} {self._words(what, column, f'in {count} of {self.rows} rows')}"
                     examples = [str(value) for value in self.examples[what, column.name]]
-                    found.append(
-                        {"column": column.name, "what": what, "cells": cells, "examples": examples, "message": message}
+                    findings.append(
+                        {"column": column.name, "what": what, "count": count, "examples": examples, "message": message}
                     )
-        return found
+        return findings
 
     def _words(self, what: str, column: ColumnSchema, rows: str) -> str:
         such_as = self._such_as(what, column)
         if what == MISSING:
-            return f"is missing {rows}, and was in none of training"
+            return f"is missing {rows}; the training data had no missing value"
         if what == UNREADABLE:
             return f"cannot be read as {_read_as(column)} {rows}{such_as}; they count as missing"
         if what == UNSEEN:
@@ -103,5 +106,7 @@ class InputValidator:
 
 
 def _read_as(column: ColumnSchema) -> str:
-    kinds = {"plain": "numbers", "1234.5": "numbers", "boolean": "truth values", "duration": "durations"}
-    return kinds.get(column.format, f"{column.type}s like {column.format}") + (column.unit and f" with {column.unit!r}")
+    nouns = {"plain": "numbers", "1234.5": "numbers", "boolean": "truth values", "duration": "durations"}
+    return nouns.get(str(column.format), f"{column.type}s like {column.format}") + (
+        column.unit and f" with {column.unit!r}"
+    )

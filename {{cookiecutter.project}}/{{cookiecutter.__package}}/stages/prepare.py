@@ -14,7 +14,7 @@ from ..params import Data, Prepare, load
 def main() -> None:
     settings = load()
     data = settings.data
-    raw, notes = reader.read(data.path, data.types)
+    raw, notes = reader.read(data.path)
     print(f"read {len(raw)} rows and {raw.shape[1]} columns from {data.path}", *notes, sep="\n")
     cleaned = clean.clean(
         raw,
@@ -22,6 +22,7 @@ def main() -> None:
         task=data.task,
         types=data.types,
         drop=data.drop,
+        missing=data.missing,
         duplicates=settings.prepare.duplicates,
     )
     print(f"dropped {cleaned.duplicates} duplicate rows and {cleaned.without_target} without {cleaned.target!r}")

@@ -132,7 +132,7 @@ def comparison_key(row: pd.Series, metric: str) -> dict[str, Any]:
     key = {"data": values.get("data"), "target": values.get("data.target"), "task": task, "split": split}
     if split != "random":
         key["split_column"] = values.get("prepare.split_column")
-    scoring = metric
+    scoring: str | None = metric
     if "cv_" in metric:
         scoring = values.get("train.scoring") or (SCORING[task][0] if task in SCORING else None)
         key = {"scoring": scoring, **key}
@@ -293,8 +293,9 @@ def format_text(facts: dict[str, Any]) -> list[str]:
         lines.append(f"  {name}: {_format_param(pair['head'])} -> {_format_param(pair['best'])}")
     if facts["changed_since"]:
         lines.append(
-            f"it began before these files changed, and its results are of the older ones: {_shorten(facts['changed_since'])}; "
-            "on a branch of it or after dvc exp apply they go back; after --apply, run dvc repro"
+            "it began before these files changed, and its results are of the older ones: "
+            f"{_shorten(facts['changed_since'])}; on a branch of it or after dvc exp apply they go back; "
+            "after --apply, run dvc repro"
         )
     return [*lines, f"to get it: {facts['get']}" if facts["get"] else "it is the last commit: nothing to apply"]
 

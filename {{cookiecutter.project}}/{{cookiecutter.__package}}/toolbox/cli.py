@@ -4,6 +4,7 @@ import argparse
 import math
 import sys
 from importlib import import_module
+from typing import NoReturn
 
 from ..core.errors import install_excepthook
 
@@ -26,13 +27,13 @@ REVISIONS = "include all branches, tags and commits; default: only the last comm
 REV = "a commit, branch, tag, experiment, or NAME@STAGE of the registry"
 WHERE = "condition that rows must meet, e.g. 'cv_mean > 0.9 and model == \"ridge\"'; default: all rows"
 GRAMMAR = (
-    "CONDITION compares columns with values: ==, !=, <, <=, >, >=, in, joined by and, or, not, with arithmetic and methods such "
-    "as name.str.contains('x') and cv_std.isna(). A column may be named by the end of its name: n_splits for train.n_splits. "
-    "Put a name in backquotes if it has other characters than letters, digits and dots."
+    "CONDITION compares columns with values: ==, !=, <, <=, >, >=, in, joined by and, or, not, with arithmetic and "
+    "methods such as name.str.contains('x') and cv_std.isna(). A column may be named by the end of its name: n_splits "
+    "for train.n_splits. Put a name in backquotes if it has other characters than letters, digits and dots."
 )
 SWEEP = (
-    "The best trials become DVC experiments, run in a temporary folder. Run the same command again to go on after Ctrl-C, a "
-    "kill or an error. Other data, params, code or space begin another study, in results/sweep."
+    "The best trials become DVC experiments, run in a temporary folder. Run the same command again to go on after "
+    "Ctrl-C, a kill or an error. Other data, params, code or space begin another study, in results/sweep."
 )
 
 WHICH = "an experiment, a Git revision, or of the registry NAME@STAGE or NAME@v1.0.0; default: the workspace"
@@ -49,8 +50,8 @@ REFERENCE = (
 )
 DRIFT = (
     "A column has drifted if its population stability index (PSI) reaches the threshold, and a two-sample test "
-    "(Kolmogorov-Smirnov or chi-square, p adjusted for the number of columns) has p below 0.05; or if it is lost, or has "
-    "another type. moderate: at least half of the threshold. unclear: p is 0.05 or more. Dates are not judged. "
+    "(Kolmogorov-Smirnov or chi-square, p adjusted for the number of columns) has p below 0.05; or if it is lost, or "
+    "has another type. moderate: at least half of the threshold. unclear: p is 0.05 or more. Dates are not judged. "
     "Exit code: 0 if nothing drifted, 2 if a column did, 1 for an error."
 )
 
@@ -58,22 +59,31 @@ DRIFT = (
 class Parser(argparse.ArgumentParser):
     """Exits with 1 for a mistake: 2 means that drift or verify found a difference."""
 
-    def error(self, message: str) -> None:
+    def error(self, message: str) -> NoReturn:
         self.print_usage(sys.stderr)
-        self.exit(1, f"error: {message}\n")
+        print(f"error: {message}", file=sys.stderr)
+        sys.exit(1)
 
 
 def parser() -> argparse.ArgumentParser:
     root = Parser(prog=f"python -m {__package__.partition('.')[0]}", description="Commands on top of the pipeline.")
     commands = root.add_subparsers(dest="command", required=True, metavar="COMMAND")
 
-    sweep = _command(commands, "sweep", "search params by cross-validation, and make DVC experiments of the best", SWEEP)
-    sweep.add_argument("file", nargs="?", default="sweep.yaml", help="search space, as for W&B sweeps; default: sweep.yaml")
-    sweep.add_argument("--trials", type=_at_least(1), help="number of trials in all; default: run_cap of the file, or 50")
+    sweep = _command(
+        commands, "sweep", "search params by cross-validation, and make DVC experiments of the best", SWEEP
+    )
+    sweep.add_argument(
+        "file", nargs="?", default="sweep.yaml", help="search space, as for W&B sweeps; default: sweep.yaml"
+    )
+    sweep.add_argument(
+        "--trials", type=_at_least(1), help="number of trials in all; default: run_cap of the file, or 50"
+    )
     sweep.add_argument("--jobs", type=_at_least(1), default=1, help="number of processes that fit trials; default: 1")
     sweep.add_argument("--top", type=_at_least(0), default=3, help="number of DVC experiments to make; default: 3")
     sweep.add_argument(
-        "--dask", metavar="ADDRESS", help="scheduler of a Dask cluster to fit trials on; default: DASK_SCHEDULER_ADDRESS"
+        "--dask",
+        metavar="ADDRESS",
+        help="scheduler of a Dask cluster to fit trials on; default: DASK_SCHEDULER_ADDRESS",
     )
 
     compare = _command(commands, "compare", "compare experiments in a table", GRAMMAR)
@@ -90,32 +100,46 @@ def parser() -> argparse.ArgumentParser:
     best.add_argument("--all", action="store_true", help=REVISIONS)
     best.add_argument("--metric", default="cv_mean", help="metric to choose by; default: cv_mean")
     best.add_argument(
-        "--goal", choices=["maximize", "minimize"], help="default: known by the metric's name, e.g. minimize for log_loss"
+        "--goal",
+        choices=["maximize", "minimize"],
+        help="default: known by the metric's name, e.g. minimize for log_loss",
     )
     best.add_argument("--where", metavar="CONDITION", help=WHERE)
     best.add_argument("--allow-test-metrics", action="store_true", help="allow a choice by scores on the test rows")
     outcome = best.add_mutually_exclusive_group()
     outcome.add_argument(
-        "--apply", action="store_true", help="choose among experiments, and merge the files of the best into the workspace"
+        "--apply",
+        action="store_true",
+        help="choose among experiments, and merge the files of the best into the workspace",
     )
     outcome.add_argument("--branch", metavar="NAME", help="make a branch of the best")
 
-    drift = _command(commands, "drift", "compare new rows with the training rows, or the training rows of two revisions", DRIFT)
-    drift.add_argument("file", nargs="?", help="CSV or Parquet file with new rows; default: the training rows of the workspace")
+    drift = _command(
+        commands, "drift", "compare new rows with the training rows, or the training rows of two revisions", DRIFT
+    )
+    drift.add_argument(
+        "file", nargs="?", help="CSV or Parquet file with new rows; default: the training rows of the workspace"
+    )
     drift.add_argument("--reference", metavar="REV", help=REFERENCE)
-    drift.add_argument("--threshold", type=_above_0, default=0.2, help="PSI from which a column has drifted; default: 0.2")
+    drift.add_argument(
+        "--threshold", type=_above_0, default=0.2, help="PSI from which a column has drifted; default: 0.2"
+    )
     drift.add_argument(
         "--ignore", metavar="COLUMN", action="append", default=[], help="column to leave out; repeat for more"
     )
     drift.add_argument("--plot", metavar="FILE.html", help="also draw it, on a page that needs no network")
 
     report = _command(commands, "report", "write all experiments on one page, and in Markdown for a pull request")
-    report.add_argument("-o", "--output", default="report.html", help="page to write; default: report.html, and report.md beside it")
+    report.add_argument(
+        "-o", "--output", default="report.html", help="page to write; default: report.html, and report.md beside it"
+    )
     report.add_argument("--all", action="store_true", help=REVISIONS)
     report.add_argument("--where", metavar="CONDITION", help=WHERE)
-    report.add_argument("--top", type=_at_least(1), default=5, help="number of experiments to draw curves of; default: 5")
+    report.add_argument(
+        "--top", type=_at_least(1), default=5, help="number of experiments to draw curves of; default: 5"
+    )
 
-    predict = _command(commands, "predict", "what a model says of the rows of a file")
+    predict = _command(commands, "predict", "predict the rows of a file with a model")
     predict.add_argument("input", metavar="FILE", help="CSV or Parquet, with the columns that the model reads")
     predict.add_argument("-o", "--output", metavar="FILE", help=".csv or .parquet; default: the terminal, as CSV")
     predict.add_argument("--model", metavar="REV", help=WHICH)
@@ -127,17 +151,25 @@ def parser() -> argparse.ArgumentParser:
         help="a column to copy, to join by; again for another",
     )
 
-    register = _command(commands, "register", "make the model of a commit a version of the registry, and give it a stage")
+    register = _command(
+        commands, "register", "make the model of a commit a version of the registry, and give it a stage"
+    )
     register.add_argument("rev", nargs="?", help=f"{REV}; default: the last commit")
     number = register.add_mutually_exclusive_group()
-    number.add_argument("--version", metavar="vX.Y.Z", help="version; default: one patch after the latest, v0.0.1 at first")
+    number.add_argument(
+        "--version", metavar="vX.Y.Z", help="version; default: one patch after the latest, v0.0.1 at first"
+    )
     number.add_argument("--bump", choices=["major", "minor", "patch"], help="number to raise; default: patch")
-    register.add_argument("--stage", help="stage to assign, e.g. prod; it is taken from the version that currently holds it")
+    register.add_argument(
+        "--stage", help="stage to assign, e.g. prod; it is taken from the version that currently holds it"
+    )
     register.add_argument("--push", action="store_true", help="push the tags to the Git remote")
 
     _command(commands, "registry", "list the versions of the model: stages, scores, commits")
 
-    rollback = _command(commands, "rollback", "give a stage back to the version that held it before; again: one further back")
+    rollback = _command(
+        commands, "rollback", "give a stage back to the version that held it before; again: one further back"
+    )
     rollback.add_argument("--stage", required=True, help="stage, e.g. prod")
     rollback.add_argument("--push", action="store_true", help="push the tag to the Git remote")
 

@@ -10,7 +10,8 @@ from dvc.exceptions import DvcException
 
 from ..core.config import flatten
 from ..core.errors import UserError
-from ..core.paths import ENVIRONMENT, RAW
+from ..core.lock import find_path
+from ..core.paths import ENVIRONMENT
 from ..core.revisions import open_repo
 from .expressions import Expression
 from .git import git
@@ -36,7 +37,7 @@ class Experiments(NamedTuple):
     from), rev, created, state, data (MD5 of the raw table), and a column for each metric and param: `cv_mean`,
     `train.model`, `environment.python`.
 
-    state: done, queued, running, failed; stale if the results are not those of the data and params beside them;
+    state: done, queued, running, failed; stale if the results belong to other data or params;
     unreadable if a file of the results or params is damaged.
     """
 
@@ -102,7 +103,7 @@ class Experiments(NamedTuple):
 
 
 def load(every_commit: bool = False) -> Experiments:
-    """Read the workspace, the last commit and its experiments; or those of all branches, tags and commits.
+    """Read the workspace, the last commit and its experiments; or all branches, tags and commits.
 
     The source is beneath dvc.api.exp_show, which turns integers into floats, and truth values and null into text.
     Raises UserError if DVC cannot read the project.
@@ -218,9 +219,8 @@ def _error_text(error: Any) -> str:
 
 def _data_hash(deps: dict[str, dict], data_path: str | None) -> str | None:
     """The MD5 of the raw table that a row's results are of."""
-    if data_path in deps:
-        return deps[data_path]["hash"]
-    return next((dep["hash"] for path, dep in deps.items() if path.startswith(f"{RAW.as_posix()}/")), None)
+    path = find_path(deps, data_path) if data_path else None
+    return deps[path]["hash"] if path else None
 
 
 def to_typed_column(column: pd.Series) -> pd.Series:

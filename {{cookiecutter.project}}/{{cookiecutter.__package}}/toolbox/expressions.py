@@ -184,7 +184,7 @@ class _Evaluation:
             case ast.Call(func=ast.Attribute(value=owner, attr=name)):
                 return self.call(self.column(owner), name, METHODS, node)
         raise UserError(
-            f"{type(node).__name__} has no place in a condition; it has columns, values, comparisons, and, or, not, in, "
+            f"{type(node).__name__} has no place in a condition; use columns, values, comparisons, and, or, not, in, "
             f"arithmetic, {', '.join(FUNCTIONS)}, and methods such as name.str.contains('x')"
         )
 

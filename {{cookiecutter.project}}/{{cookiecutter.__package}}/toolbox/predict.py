@@ -81,7 +81,11 @@ def load(rev: str | None) -> Predictor:
 
 
 def predictions(
-    predictor: Predictor, validator: InputValidator, tables: Iterator[pa.Table], id_columns: list[str], counts: Counter[str]
+    predictor: Predictor,
+    validator: InputValidator,
+    tables: Iterator[pa.Table],
+    id_columns: list[str],
+    counts: Counter[str],
 ) -> Iterator[pa.Table]:
     """A table of predictions, behind the columns to keep, for each table of rows; decisions are counted."""
     last_progress = time.monotonic()

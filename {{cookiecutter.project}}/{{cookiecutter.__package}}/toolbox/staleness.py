@@ -13,11 +13,14 @@ from ..core.files import Yaml12Loader
 from ..core.formatting import to_json_text
 from ..core.paths import LOCK, PARAMS, PREPARE_METRICS, TEST_METRICS, TRAIN_METRICS
 
+# Without LibYAML, PyYAML has no loader in C.
+BaseLoader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
 METRICS = tuple(path.as_posix() for path in (PREPARE_METRICS, TRAIN_METRICS, TEST_METRICS))
 WORKSPACE = "workspace"
 
 
-class _FastLoader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):
+class _FastLoader(BaseLoader):
     """The loader of core.files in C: each of hundreds of commits has a dvc.lock."""
 
 

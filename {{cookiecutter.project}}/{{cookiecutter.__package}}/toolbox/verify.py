@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import zc.lockfile
-from dvc.config import Config
+from configobj import ConfigObj
 
 from ..core import paths
 from ..core.config import flatten, read_params
@@ -110,10 +110,18 @@ def clone(commit: str) -> Iterator[Path]:
             remotes, cache = repo.config["remote"], repo.cache.local.path.removesuffix("files/md5")
         remotes |= {CACHE: {"url": cache}}
         # These settings win over the user's, such as a cache that all projects share.
-        with Config(str(folder / ".dvc")).edit("local") as config:
-            config["cache"] = {"dir": str(temporary / "cache")}
-            config["remote"] = {name: {**remote, "verify": True} for name, remote in remotes.items()}
+        write_settings(folder / ".dvc/config.local", temporary / "cache", remotes)
         yield folder
+
+
+def write_settings(path: Path, cache: Path, remotes: dict[str, dict[str, Any]]) -> None:
+    """Write a config file of DVC, which checks what it downloads; DVC itself cannot write letters beyond ASCII."""
+    config = ConfigObj(interpolation=False, encoding="utf-8")
+    config["cache"] = {"dir": str(cache)}
+    for name, remote in remotes.items():
+        config[f'remote "{name}"'] = {**remote, "verify": True}
+    with path.open("wb") as file:
+        config.write(file)
 
 
 @contextmanager

@@ -1,1 +1,1 @@
-"""Inspect a raw table before anything is installed: only the standard library, so that the template's hooks can use it."""
+"""What can be told of a raw table before anything is installed: the hooks of the template look through this, too."""

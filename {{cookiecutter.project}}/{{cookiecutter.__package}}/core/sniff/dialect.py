@@ -1,266 +1,311 @@
-"""What a file of raw data is: its format, encoding, delimiter and header. In the standard library alone.
+"""Detect how to read a table: its format, encoding, dialect and header; only the standard library.
 
-What only some files need is imported where it is used, for a quick start.
+`csv.Sniffer` also guesses quotes and delimiters, and fails on text with commas and on one column.
 """
 
 import csv
 import io
-import lzma
 import re
-import zlib
-from collections import Counter, namedtuple
+from collections import Counter
 from collections.abc import Iterator
-from itertools import pairwise
 from pathlib import Path
+from typing import NamedTuple
 
-from .literals import MISSING, PLAIN
+from .header import find_header
+from .names import column_names, is_index
+from .text import CHUNK, MAX_LINE, TableError, TableText, find_encoding, open_bytes, open_text, quote_lines, unreadable
+
+__all__ = [
+    "CHUNK", "Format", "TableError", "column_names", "detect", "is_comment", "is_index", "open_bytes", "open_rows",
+    "read_rows",
+]  # fmt: skip
 
 DELIMITERS = ";\t|,"
-CHUNK = 1 << 20
-SAMPLE = 1 << 18
+ENDS = f"{DELIMITERS}\r\n"  # characters that end a field
+SAMPLE = 1 << 18  # characters that decide the dialect and the header
+SAMPLE_ROWS = 300  # rows whose fields are weighed
 
-csv.field_size_limit(2**31 - 1)  # the default refuses a cell of more than 128 KiB
-
-
-class TableError(ValueError):
-    """What is wrong with a table, and what to do, in one line that does not name the file."""
+csv.field_size_limit(MAX_LINE)  # the default refuses a field of more than 128 KiB
 
 
-# How to read a table: `kind` is csv or parquet. Of a CSV: `encoding`; `newline`, as open() takes it; `dialect`, as
-# csv.reader takes it; `skip`, the rows to skip, the header among them; the column `names`; `notes`, what is worth saying of
-# it, in words.
-Format = namedtuple("Format", "kind encoding newline dialect skip names notes", defaults=("utf-8", "", None, 0, (), ()))
+class Format(NamedTuple):
+    """How to read a table.
 
-
-def open_bytes(path: str | Path) -> io.IOBase:
-    """Open a file that may be compressed (gzip, bz2, xz, zip, zstd), told by its first bytes and not its name.
-
-    Raises TableError for a zip that holds anything but one file, ModuleNotFoundError where zstd cannot be read.
+    `kind` is csv or parquet. The rest is of a CSV: `encoding`; `newline`, as open() takes it; `dialect`, as csv.reader
+    takes it; `skip`, the rows to skip, including the header; the column `names`; `notes` for the user, a line each.
     """
-    with open(path, "rb") as file:
-        magic = file.read(6)
-    if magic.startswith(b"\x1f\x8b"):
-        import gzip
 
-        return gzip.open(path)
-    if magic.startswith(b"BZh"):
-        import bz2
-
-        return bz2.open(path)
-    if magic.startswith(b"\xfd7zXZ"):
-        return lzma.open(path)
-    if magic.startswith(b"PK\x03\x04"):
-        return _open_zip(path)
-    if magic.startswith(b"\x28\xb5\x2f\xfd"):
-        return _open_zstd(path)
-    return open(path, "rb")
+    kind: str
+    encoding: str = "utf-8"
+    newline: str | None = ""
+    dialect: dict | None = None
+    skip: int = 0
+    names: list[str] | tuple[()] = ()
+    notes: list[str] | tuple[()] = ()
 
 
-def _open_zip(path: str | Path) -> io.IOBase:
-    import zipfile
+def detect(path: str | Path, max_bytes: int | None = None) -> Format:
+    """Distinguish Parquet from CSV; find the encoding, the dialect and the header of a CSV.
 
-    try:
-        archive = zipfile.ZipFile(path)
-    except zipfile.BadZipFile as error:
-        raise TableError("is a zip that is cut off; make the file again") from error
-    names = [name for name in archive.namelist() if not name.endswith("/") and not name.startswith("__MACOSX")]
-    if "[Content_Types].xml" in names:
-        raise TableError("is an Excel workbook; save the sheet as CSV")
-    if len(names) != 1:
-        raise TableError(f"is a zip of {len(names)} files; give it one CSV")
-    return archive.open(names[0])
-
-
-def _open_zstd(path: str | Path) -> io.IOBase:
-    try:
-        from compression import zstd  # in the standard library from Python 3.14
-    except ModuleNotFoundError:
-        import pyarrow
-
-        return pyarrow.input_stream(str(path), compression="zstd")
-    return zstd.open(path)
-
-
-def detect(path: str | Path) -> Format:
-    """Tell Parquet from CSV; find the encoding, the delimiter and the header of a CSV.
-
-    Raises TableError for an empty, damaged or binary file, or another kind of text.
+    max_bytes: look at the first bytes of the file only, after decompression.
+    Raises TableError for an empty, damaged or binary file, another kind of text, or quotes that do not pair.
     """
-    with open(path, "rb") as file:
-        if file.read(4) == b"PAR1":
-            return Format("parquet")
     try:
-        encoding = _encoding(path)
-        with open_bytes(path) as stream, io.TextIOWrapper(stream, encoding, newline="") as text:
-            sample = text.read(SAMPLE) + text.readline()
-        _check_is_table(sample)
-        newline = "" if "\n" in sample else None  # rows that end in carriage returns alone, as on old Macs
-        lines = sample if newline == "" else sample.replace("\r", "\n")
-        # A quote within a cell is doubled, or as databases write it, after a backslash.
-        escape = "\\" if re.search(r'\\"[^,;\t|\r\n"]', lines) else None
-        dialects = [{"delimiter": one, "escapechar": escape, "skipinitialspace": True} for one in DELIMITERS]
-        dialect = max(dialects, key=lambda dialect: _agreement(lines, dialect))
-        rows = list(csv.reader(io.StringIO(lines, newline=""), **dialect))
-    except (EOFError, OSError, RuntimeError, UnicodeError, csv.Error, zlib.error, lzma.LZMAError) as error:
-        raise TableError(f"cannot be read ({error}); make the file again") from error
-    skip, names, notes = _header(rows)
-    if encoding in ("cp1252", "latin-1"):
-        notes.insert(0, f"the file is not UTF-8: read as {encoding}")
-    return Format("csv", encoding, newline, dialect, skip, names, notes)
+        with open_bytes(path) as stream:
+            if stream.read(4) == b"PAR1":
+                return Format("parquet")
+        return _detect_csv(path, max_bytes)
+    except unreadable() as error:
+        raise TableError(f"cannot be read ({error}); copy or download it again") from error
 
 
-def _check_is_table(sample: str) -> None:
+def _detect_csv(path: str | Path, max_bytes: int | None) -> Format:
+    encoding, notes = find_encoding(path, max_bytes)
+    with open_text(path, encoding, "", max_bytes=max_bytes) as text:
+        sample = text.read(SAMPLE) + text.readline()
+    _require_table(sample)
+    newline = "" if "\n" in sample else None  # only carriage returns end the rows, as on old Macs
+    lines = sample if newline == "" else sample.replace("\r", "\n")
+    dialect = choose_dialect(lines)
+    if escape := _escape(dialect):
+        with open_text(path, encoding, "", escape, max_bytes) as text:
+            lines = text.read(SAMPLE)
+        lines = lines if newline == "" else lines.replace("\r", "\n")
+    rows = list(csv.reader(io.StringIO(lines, newline=""), **dialect))
+    skip, names, header_notes = find_header(rows)
+    form = Format("csv", encoding, newline, dialect, skip, names)
+    return form._replace(notes=[*notes, *header_notes, *_check_lines(path, form, max_bytes)])
+
+
+def _require_table(sample: str) -> None:
     start = sample.lstrip("\ufeff \t\r\n")
     if not start:
         raise TableError("is empty; it needs a header and rows")
     if re.match(r"<(!doctype|html|\?xml|!--)", start, re.IGNORECASE):
-        raise TableError("is a web page or XML and no table; download the file itself, or save the table as CSV")
+        raise TableError("is a web page or XML, not a table; download the file itself, or save the table as CSV")
     if re.match(r"\{\s*[\"}]|\[\s*[\[{]", start):
         raise TableError("is JSON; save the table as CSV or Parquet")
     if "git-lfs" in start.partition("\n")[0]:
         raise TableError("is a pointer of Git LFS and not the data; run git lfs pull")
 
 
-def _encoding(path: str | Path) -> str:
-    """The first of UTF-16 (by its mark, or by its zeros), UTF-8, Windows-1252 and Latin-1 that decodes the whole file."""
-    with open_bytes(path) as stream:
-        start = stream.read(CHUNK)
-    if start.startswith((b"\xff\xfe", b"\xfe\xff")):
-        return "utf-16"
-    if b"\0" in start:
-        for encoding, zeros in (("utf-16-le", start[1::2]), ("utf-16-be", start[::2])):
-            if zeros.count(0) > 0.9 * len(zeros):
-                return encoding
-        raise TableError("is neither text nor Parquet; save the table as CSV or Parquet")
-    for encoding in ("utf-8-sig", "cp1252"):
-        try:
-            with open_bytes(path) as stream:
-                text = io.TextIOWrapper(stream, encoding)
-                while text.read(CHUNK):
-                    pass
-        except UnicodeDecodeError:
-            continue
-        return encoding
-    return "latin-1"
+# --- Dialect ----------------------------------------------------------------------------------------------------
 
 
-def _agreement(sample: str, dialect: dict) -> tuple[float, int]:
-    """The share of rows that a delimiter splits into the most common number of cells, and that number.
+class Quoting(NamedTuple):
+    """A way to quote, weighed on a sample.
 
-    `csv.Sniffer` also guesses quoting and letters, and is wrong on text with commas or on one column.
+    `text` is the sample without the delimiters and line ends that are quoted or escaped, `complete` and `broken` count
+    the quoted fields and the fields that only start with a quote.
     """
-    try:
-        widths = Counter(len(row) for row in csv.reader(io.StringIO(sample, newline=""), **dialect) if row)
-    except csv.Error:  # a carriage return within quotes, by the wrong delimiter
-        return 0, 0
-    width, count = widths.most_common(1)[0]
-    return (count / widths.total(), width) if width > 1 else (0, 0)
+
+    quotechar: str
+    escapechar: str | None
+    text: str
+    complete: int
+    broken: int
+
+    @property
+    def fit(self) -> int:
+        return self.complete - 3 * self.broken
 
 
-def _header(rows: list[list[str]]) -> tuple[int, list[str], list[str]]:
-    """How many rows to skip, the header among them, the names of the columns, and notes."""
-    width = Counter(len(row) for row in rows if row).most_common(1)[0][0]
-    above = next((number for number, row in enumerate(rows) if row and not _is_title(row, width)), 0)
-    header, below = rows[above], [row for row in rows[above + 1 :] if row]
-    notes = [f"skipped the {above} lines above the header"] if any(rows[:above]) else []
-    if len(header) == width - 1 and below and all(len(row) == width for row in below):
-        if all(not row[-1].strip() for row in below):  # a delimiter at the end of each row
-            header = [*header, ""]
-            notes.append("the header lacks a name for the last column")
-        elif len({row[0] for row in below}) == len(below):  # the names of the rows, as R writes them
-            header = ["", *header]
-            notes.append("the header lacks a name for the first column")
-    skip = above + 1
-    if _is_data(header, below):
-        skip, header = above, [""] * width
-        notes.append(f"there is no header: the columns are column_1 to column_{width}")
-    names = column_names(header)
-    if renamed := [name for name, given in zip(names, header, strict=True) if given.strip() not in ("", name)]:
-        notes.append(f"renamed columns of the same name: {', '.join(map(repr, renamed))}")
-    return skip, names, notes
+def choose_dialect(sample: str) -> dict:
+    """Return the dialect, as csv.reader takes it, that makes the most of a sample.
 
-
-def _is_title(row: list[str], width: int) -> bool:
-    """Whether a row above the table is no header: a title, a comment, Excel's `sep=;`, or much too short."""
-    blank = sum(not cell.strip() for cell in row)
-    padded = width > 2 and len(row) == width and 2 * blank >= width
-    alone = padded or (len(row) < width and len(row) - blank <= 1)
-    comment = row[0].lstrip().startswith("#") and len(row) != width
-    return alone or comment or row[0].startswith("sep=") or len(row) < width - 1
-
-
-def _is_data(header: list[str], below: list[list[str]]) -> bool:
-    """Whether the first row is data, and there is no header.
-
-    It has a number in every column of numbers, and more: half of its words stand below in their own columns, or its numbers
-    are no names. Distinct whole numbers, such as years, may be names, and so may numbers that rise.
+    First the quotes: those that pair. Then the delimiter: the one that splits most rows into the same number of fields
+    that look like values.
     """
-    alike = [row for row in below[:100] if len(row) == len(header) and row != header]
-    numbers, words, known = [], 0, 0
-    for cell, column in zip(header, zip(*alike, strict=True), strict=bool(alike)):
-        present = [value for value in column if value.strip() not in MISSING]
-        if present and all(re.fullmatch(PLAIN, value.strip()) for value in present):
-            numbers.append(cell.strip())
-        else:
-            words += 1
-            known += cell in present
-    if not all(re.fullmatch(PLAIN, number) for number in numbers):
+    quotings = [_try_quoting(sample, quote, None) for quote in "\"'"]
+    if re.search(rf"\\[\"'{DELIMITERS}]", sample):
+        quotings += [_try_quoting(sample, quote, "\\") for quote in "\"'"]
+    delimiters = {}
+    for quoting in dict.fromkeys(quotings):
+        scores = {delimiter: score_delimiter(quoting.text, delimiter) for delimiter in DELIMITERS}
+        best = max(scores, key=lambda delimiter: scores[delimiter])
+        delimiters[quoting] = (scores[best], best)
+    quoting = max(quotings, key=lambda quoting: (quoting.fit, delimiters[quoting]))
+    dialect = {"delimiter": delimiters[quoting][1], "escapechar": quoting.escapechar, "skipinitialspace": True}
+    if not any(quoting.complete for quoting in quotings) and quotings[0].broken:
+        dialect["quoting"] = csv.QUOTE_NONE
+    elif quoting.quotechar != '"':
+        dialect["quotechar"] = quoting.quotechar
+    return dialect
+
+
+def _try_quoting(sample: str, quote: str, escape: str | None) -> Quoting:
+    field = _quoted_field(quote, escape)
+    complete = 0
+
+    def mask(match: re.Match) -> str:
+        nonlocal complete
+        if _spans_rows(sample, match):
+            return match[0]
+        complete += 1
+        return f"{match[1]}{quote}{re.sub(f'[{ENDS}{quote}]', ' ', match[2])}{quote}"
+
+    text = field.sub(mask, sample)
+    if escape:
+        text = re.sub(rf"\\[{DELIMITERS}\\]", "  ", text)
+    starts = len(re.findall(rf"(?:^|[{ENDS}]) *{quote}", text))
+    return Quoting(quote, escape, text, complete, starts - complete)
+
+
+def _quoted_field(quote: str, escape: str | None) -> re.Pattern:
+    """A pattern of a quoted field from the end of the field before it: possessive, so that it takes linear time."""
+    inside = rf"[^{quote}\\]|\\.|{quote}{quote}" if escape else f"[^{quote}]|{quote}{quote}"
+    return re.compile(rf"((?:^|[{ENDS}]) *){quote}((?:{inside})*+){quote}(?= *(?:[{ENDS}]|$))", re.DOTALL)
+
+
+def _spans_rows(text: str, match: re.Match) -> bool:
+    """Whether a quoted field covers lines that are split alike: two stray quotes, and rows between them."""
+    if match[2].count("\n") < 2:
         return False
-    values = [float(number) for number in numbers]
-    rising = len(values) > 4 and all(low < high for low, high in pairwise(values))
-    named = rising or (len(set(values)) == len(values) and all(value.is_integer() for value in values))
-    return not named or (known > 0 and 2 * known >= words)
+    start = text.rfind("\n", 0, match.start(2)) + 1
+    end = text.find("\n", match.end())
+    lines = text[start : end if end >= 0 else len(text)].splitlines()
+    return any(len({line.count(delimiter) for line in lines} - {0}) == 1 and delimiter in lines[0]
+               and all(delimiter in line for line in lines) for delimiter in DELIMITERS)  # fmt: skip
 
 
-def open_rows(path: str | Path, form: Format) -> tuple[io.TextIOWrapper, Iterator[list[str]]]:
-    """Open a CSV as text, and as rows; both stand behind the header."""
-    text = io.TextIOWrapper(open_bytes(path), form.encoding, newline=form.newline)
-    rows = csv.reader(text, **form.dialect)
+def score_delimiter(sample: str, delimiter: str) -> tuple[float, int]:
+    """Weigh a delimiter on lines without quoted delimiters; the higher, the better.
+
+    The share of rows with the most common number of fields, times how much their fields look like values; less if the
+    first row has another number of fields. Then the number of fields.
+    """
+    lines = [line for line in re.split(r"\r\n|\r|\n", sample) if line.strip()]
+    rows = [line.split(delimiter) for line in lines]
+    widths = Counter(map(len, rows))
+    ((width, count),) = widths.most_common(1)
+    if width == 1:  # most rows are short, if the header is not
+        width, count = len(rows[0]), widths[len(rows[0])]
+        if width == 1 or count < 0.25 * len(rows):
+            return 0, 0
+    fitting = [row for row in rows if len(row) == width][:SAMPLE_ROWS]
+    fields = [field for row in fitting for field in row]
+    likeness = sum(naturalness(field, delimiter) for field in fields) / len(fields)
+    return count / len(rows) * likeness * (1 if len(rows[0]) == width else 0.8), width
+
+
+def naturalness(field: str, delimiter: str) -> float:
+    """Return how likely a field is one value, from 0 to 1, by the other delimiters in it.
+
+    Commas between digits and delimiters before a space are usual in numbers and in text; others are not.
+    """
+    others = [other for other in DELIMITERS if other != delimiter and other in field]
+    if not others:
+        return 1
+    if delimiter != "," and "," in others:
+        field = re.sub(r"(?<=\d),(?=\d)", "", field)
+    weight = 1.0
+    for other, penalty in ((",", 0.5), (";", 0.25), ("|", 0.25), ("\t", 0.05)):
+        if other in others and (count := field.count(other)):
+            spaced = field.count(f"{other} ")
+            weight *= 0.9 ** min(spaced, 3) * penalty ** min(count - spaced, 5)
+    return weight
+
+
+def _escape(dialect: dict) -> re.Pattern | None:
+    """A backslash, and as group 1 the character that it escapes."""
+    if not dialect["escapechar"]:
+        return None
+    return re.compile(rf"\\([\\\r\n{dialect.get('quotechar', chr(34))}{dialect['delimiter']}])?")
+
+
+# --- Rows -------------------------------------------------------------------------------------------------------
+
+
+def _check_lines(path: str | Path, form: Format, max_bytes: int | None) -> list[str]:
+    """Count the lines of each row; return a note on quotes that are read as text.
+
+    Raises TableError if a quote never closes, or swallows rows.
+    """
+    dialect = form.dialect or {}
+    width, quote = len(form.names), dialect.get("quotechar", '"')
+    plain = dialect | {"quoting": csv.QUOTE_NONE}
+    is_literal = dialect.get("quoting") == csv.QUOTE_NONE
+    lines: list[str] = []
+    quotes: list[int] = []
+    with _open(path, form, max_bytes) as text:
+        rows = csv.reader(_remember(text, lines), **dialect)
+        first = 1
+        while True:
+            try:
+                row = next(rows, None)
+            except csv.Error as error:
+                raise TableError(f"line {first}: a row cannot be read ({error}); close its quotes") from error
+            if row is None:
+                break
+            if first > form.skip and row:
+                if is_literal:
+                    quotes += [first] if lines[0].count(quote) % 2 else []
+                elif len(lines) > 1 or (len(row) < width and quote in lines[0]):
+                    _require_closed(row, lines, first, width, plain, quote)
+            first += len(lines)
+            lines.clear()
+    return [f"a quote without its other half in {quote_lines(quotes)}: quotes are read as text"] if quotes else []
+
+
+def _remember(text: TableText, lines: list[str]) -> Iterator[str]:
+    for line in text:
+        lines.append(line)
+        yield line
+
+
+def _require_closed(row: list[str], lines: list[str], first: int, width: int, plain: dict, quote: str) -> None:
+    """Raise TableError if the lines of a row are rows themselves, or if its quote is still open at the end."""
+    widths = [len(next(csv.reader([line], **plain), [])) for line in lines]
+    fitting = sum(number == width for number in widths) > 0.9 * len(widths)
+    if width > 1 and fitting and (len(lines) > 2 or len(row) != width):
+        last = first + len(lines) - 1
+        where = f"line {first}" if last == first else f"lines {first} to {last}"
+        raise TableError(f"{where}: a stray quote makes one row of {_count(len(lines))}; remove the quote or double it")
+    if "".join(lines).count(quote) % 2 and len(lines) > 1:
+        raise TableError(f"line {first}: a quote opens a field and never closes; remove the quote or double it")
+
+
+def _count(lines: int) -> str:
+    return "one line" if lines == 1 else f"{lines} lines"
+
+
+def _open(path: str | Path, form: Format, max_bytes: int | None = None) -> TableText:
+    return open_text(path, form.encoding, form.newline, _escape(form.dialect or {}), max_bytes)
+
+
+def open_rows(
+    path: str | Path, form: Format, max_bytes: int | None = None
+) -> tuple[TableText, Iterator[list[str]]]:
+    """Open a CSV as text, and as rows; both are after the header."""
+    text = _open(path, form, max_bytes)
+    rows = csv.reader(text, **(form.dialect or {}))
     for _ in range(form.skip):
         next(rows)
     return text, rows
 
 
-def read_rows(path: str | Path, form: Format) -> Iterator[list[str]]:
-    """Yield the rows of a CSV as text, blank lines, comments and repeated headers left out.
+def read_rows(path: str | Path, form: Format, max_bytes: int | None = None) -> Iterator[list[str]]:
+    """Yield the rows of a CSV as text, without blank lines, comments and repeated headers.
 
-    Raises TableError for a row with more cells than there are names.
+    Raises TableError for a row with more fields than there are names.
     """
-    text, rows = open_rows(path, form)
+    text, rows = open_rows(path, form, max_bytes)
+    names = list(form.names)
     try:
         with text:
             for row in rows:
-                if row and not is_comment(row) and row != form.names:
-                    if any(row[len(form.names) :]):
-                        raise TableError(
-                            f"has {len(row)} cells in the row that ends at line {rows.line_num} and "
-                            f"{len(form.names)} columns; mend the row or the header"
-                        )
-                    yield row
-    except (UnicodeError, csv.Error) as error:
-        raise TableError(f"cannot be read ({error}); make the file again") from error
+                if not row or is_comment(row) or (row[0].strip() == names[0] and column_names(row) == names):
+                    continue
+                if any(row[len(names) :]):
+                    raise TableError(
+                        f"has {len(row)} fields in the row that ends at line {rows.line_num} and "  # type: ignore[attr-defined]
+                        f"{len(names)} columns; fix the row or the header"
+                    )
+                yield row
+    except unreadable() as error:
+        raise TableError(f"cannot be read ({error}); copy or download it again") from error
 
 
 def is_comment(row: list[str]) -> bool:
     """Whether a row is a line that starts with # and holds no more than that."""
     return row[0].startswith("#") and not any(row[1:])
-
-
-def column_names(header: list[str]) -> list[str]:
-    """The header without surrounding spaces; a column without a name is called by its number, of two that have the same
-    name the second has .1 after it, as pandas has it."""
-    names: dict[str, None] = {}  # in order
-    given = set(header)
-    for number, name in enumerate(header, start=1):
-        name = plain = name.strip() or f"column_{number}"
-        copies = 0
-        while name in names or (copies and name in given):
-            copies += 1
-            name = f"{plain}.{copies}"
-        names[name] = None
-    return list(names)
-
-
-def is_index(name: str) -> bool:
-    """Whether a column of a Parquet file is the index that pandas kept there."""
-    return re.fullmatch(r"__index_level_\d+__", name) is not None

@@ -1,337 +1,259 @@
-"""Read one field of text as a number, a duration or a missing value; only the standard library.
+"""Read the text of a value: nothing, a number, a date or a duration. Needs only the standard library.
 
-Every pattern takes time linear in the length of the text, and texts longer than MAX_LENGTH are words.
+Every pattern takes time linear in the length of a value, and a value longer than MAX_LENGTH is text.
 """
 
 import re
-from collections import Counter
-from collections.abc import Callable, Collection
-from functools import lru_cache
-from typing import NamedTuple
+from collections import Counter, namedtuple
+from collections.abc import Collection, Iterable
 
-MAX_LENGTH = 60  # characters of a number, date or duration
-MANY_VALUES = 20  # different values, from which a few words among them are taken as missing
-TOLERANCE = 0.05  # largest share of such words; half, if it is one word
+# Words that also are names of classes: North America, a nerve disorder, a data type. Each column decides.
+AMBIGUOUS = frozenset({"NA", "NULL", "NaN", "nan", "null"})
+# Texts that mean "no value": the list that pandas has by default, except "None", which is a value in a column of words;
+# and what spreadsheets and databases write.
+MISSING = AMBIGUOUS | {
+    "", "#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN",
+    "<NA>", "N/A", "n/a",
+    "#DIV/0!", "#NAME?", "#NULL!", "#NUM!", "#NV", "#REF!", "#VALUE!", "(null)", "\\N", "NaT",
+}  # fmt: skip
+TRUTH_PAIRS = ("true false", "yes no", "y n", "t f")
 
-# Fields that never hold a value: empty ones, and errors and nulls of spreadsheets and databases.
-EMPTY = frozenset({
-    "", "#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "1.#IND", "1.#QNAN", "<NA>", "NaT",
-    "#DIV/0!", "#NAME?", "#NULL!", "#NUM!", "#NV", "#REF!", "#VALUE!", "(null)", "\\N",
-})  # fmt: skip
-# Words for a missing value, which among other words may be a value too, such as NA for North America.
-MISSING_WORDS = frozenset({"NA", "N/A", "n/a", "NaN", "nan", "-NaN", "-nan", "NULL", "Null", "null", "None"})
-NO_VALUE = r"[-?.*/_#\s\u2013\u2014\u2026]+|[0/.:\s-]*0{4}-00-00[0:.\sTZ]*|00?[/.]00?[/.]0000"  # marks, and zero dates
+MAX_LENGTH = 100  # characters of a number or a date; longer values are text
+MIN_DISTINCT = 20  # different values of a column, below which it has no room for words among its numbers or dates
+TOLERANCE = 0.05  # share of values that may be words among many numbers
+MAX_UNPARSED = 0.5  # the same for one word that repeats, and for a type that the user gave
 
 DATE = r"\d{4}[-/.]\d{1,2}[-/.]\d{1,2}([T ].*)?|\d{1,2}[-/.]\d{1,2}[-/.](\d{2}|\d{4})( .*)?"
+ZERO_DATE = r"0{1,4}[-/.]0{1,2}[-/.]0{1,4}([T ][0:.]*)?|0?1/0/1900|1900-01-00"  # databases and Excel for "no date"
+CLOCK = r"(\d+ days?,? ?)?\d{1,3}:\d\d(:\d\d(\.\d+)?)?"
+CLOCK_12 = r"(0?[1-9]|1[0-2])(:[0-5]\d(:[0-5]\d)?)? ?[AaPp]\.?[Mm]\.?"
+PERIODS = r"(\d+(\.\d+)? ?(days?|hours?|h|min(ute)?s?|s(ec(ond)?s?)?)[ ,]*)+"
+DURATION = f"-?({CLOCK}|{PERIODS})|{CLOCK_12}"
+
 EXPONENT = r"([eE][-+]?\d+)?"
-PLAIN = r"[-+]?(\d+\.?\d*|\.\d+)" + EXPONENT + r"|[-+]?[iI]nf(inity)?"
+PLAIN = r"[-+]?(\d+(\.\d*)?|\.\d+)" + EXPONENT + r"|[-+]?[iI]nf(inity)?"
 SPACES = " \u00a0\u2009\u202f'\u2019"
-
-
-class NumberFormat(NamedTuple):
-    """How numbers are written: a pattern, the characters that separate thousands, and the decimal separator."""
-
-    pattern: str
-    thousands: str
-    decimal: str
-
-
-# By an example of the format. The first one that fits best is used.
+# How people write numbers: by an example, a pattern, and what separates thousands and decimals.
 FORMATS = {
-    "1234.5": NumberFormat(PLAIN, "", "."),
-    "1,234.5": NumberFormat(r"[-+]?([1-9]\d?\d?(,\d{2,3})*,\d{3}|\d+)(\.\d*)?" + EXPONENT, ",", "."),  # or 1,23,456
-    "1.234,5": NumberFormat(r"[-+]?([1-9]\d?\d?(\.\d{3})+|\d+)(,\d*)?" + EXPONENT, ".", ","),
-    "1 234,5": NumberFormat(r"[-+]?([1-9]\d?\d?([" + SPACES + r"]\d{3})+|\d+)([.,]\d*)?" + EXPONENT, SPACES, ","),
+    "1234.5": (PLAIN, "", "."),
+    "1,234.5": (r"[-+]?([1-9]\d?\d?(,\d{2,3})*,\d{3}|\d+)(\.\d*)?" + EXPONENT, ",", "."),  # or 1,23,456
+    "1.234,5": (r"[-+]?([1-9]\d?\d?(\.\d{3})+|\d+)(,\d*)?" + EXPONENT, ".", ","),
+    "1 234,5": (r"[-+]?([1-9]\d?\d?([" + SPACES + r"]\d{3})+|\d+)([.,]\d*)?" + EXPONENT, SPACES, ","),  # or 1'234.5
 }
-PATTERNS = {name: re.compile(form.pattern, re.ASCII) for name, form in FORMATS.items()}
-
+MARK = r"None|[-?.*/_#\s\u2013\u2014\u2026]+"  # stands for "no number"
 SCALES = {"K": 1e3, "k": 1e3, "thousand": 1e3, "M": 1e6, "mn": 1e6, "Mio": 1e6, "million": 1e6}
 SCALES |= dict.fromkeys(["B", "bn", "Mrd", "billion"], 1e9)
-CURRENCY = r"(?:[A-Z]{0,3}[$€£¥₹₽₩₺₫₴฿]|[A-Z]{3}|Rs\.?|kr\.?)"
-UNIT = r"(?:[^\W\d_]|[%‰°µ$€£¥₹₽₩₺₫₴฿])(?:[^\W\d_]|[%‰°$€²³./·^ -]|(?<=[^\W\d_^-])\d(?!\d)){0,23}"
-NUMBER = re.compile(
-    r"(?P<sign>[-+]?) ?(?P<before>" + CURRENCY + r")? ?"
-    r"(?P<number>[-+]?[.,]?\d(?:[\d.,'\u2019\u2009\u00a0\u202f ]*[\d.,])?(?:[eE][-+]?\d+)?)"
-    r" ?(?P<scale>(?:" + "|".join(SCALES) + r")(?![^\W\d_])\.?)?"
-    r"(?P<mark>\+|\*{1,3}|†|\[\w{1,2}\])? ?(?P<after>" + UNIT + r")?(?P<mark_after>\+|\*{1,3}|†|\[\w{1,2}\])?"
+CURRENCY = r"[$€£¥₹₽₩₺₫₴₪]|[A-Z]{1,3}\$|[A-Z]{3}(?= )|R\$|Rs\.?|kr\.?"
+_UNIT_WORD = r"[^\W\d_][\w.²³]*(?:\^-?\d)?"
+# A sign or currency or percent sign, or up to four words: kg, km/h, sq. ft., l/100 km, °C, % vol.
+UNIT = rf"[%‰$€£¥₹₽₩₺₫₴₪]|[%‰°º]? ?{_UNIT_WORD}(?:(?: ?/ ?(?:\d+ ?)?|[ ·*-]){_UNIT_WORD}){{0,3}}"
+_NUMBER = (
+    rf"([-+]?) ?({CURRENCY})? ?([-+]?[\d.,](?:[\d.,{SPACES}]*[\d.,])?(?:[eE][-+]?\d+(?!\w))?) ?"
+    rf"((?:{'|'.join(SCALES)})(?![^\W\d_])\.?)?\+? ?({UNIT})?"
 )
-IN_BRACKETS = re.compile(r"(" + CURRENCY + r"?) ?\( ?([^()]*\d[^()]*?) ?\) ?(" + UNIT + r")?")  # of bookkeepers
-ZERO_DASH = re.compile(rf"({CURRENCY}) ?-+|-+ ?({CURRENCY})")
-FORMULA = re.compile(r'=?"([^"]*)"|=([-+]?[\d.]+)')
-IRREGULAR = {"feet": "foot", "inches": "inch", "st": "th", "nd": "th", "rd": "th"}  # of units, and of ordinals
+_IN_BRACKETS = rf"((?:{CURRENCY})?) ?\(([^()]*\d[^()]*)\)( ?(?:{UNIT})?)"
+_CURRENCY_DASH = rf"({CURRENCY}) ?[-\u2013\u2014]+|[-\u2013\u2014]+ ?({CURRENCY})"
+
+# The numbers by text; how they are written, as a key of FORMATS, and the other style that fits as well, if any; their
+# unit; whether some are multiplied (thousands, millions), and whether some had a plus sign behind; the texts that are not
+# numbers.
+Numbers = namedtuple("Numbers", "by_text format other unit scaled at_least unparsed")
 
 
-class Literal(NamedTuple):
-    """The parts of a text that looks like a number."""
+def missing_words(values: Counter[str], elsewhere: Collection[str] = ()) -> set[str]:
+    """Which texts of a column stand for "no value".
 
-    number: str
-    scale: float = 1
-    unit: str = ""
-    mark: str = ""  # such as the + of 10,000+
-
-
-class Numbers(NamedTuple):
-    """Texts as numbers.
-
-    Attributes:
-        by_text: the number of each text; an int if it is whole, with all of its digits.
-        format: how they are written, a key of FORMATS; other: another one that fits as well, with other values.
-        unit: their unit, as most of them spell it; without_unit: how many non-zero ones have none.
-        scaled: whether some are in thousands, millions and so on.
-        marked: whether some have a mark after the number.
-        unparsed: the texts that are not numbers.
-    """
-
-    by_text: dict[str, float]
-    format: str = "1234.5"
-    other: str | None = None
-    unit: str = ""
-    without_unit: int = 0
-    scaled: bool = False
-    marked: bool = False
-    unparsed: tuple[str, ...] = ()
-
-
-def unwrap(text: str) -> str:
-    """The field without surrounding spaces, and without the `="..."` with which Excel keeps a text as it is."""
-    text = text.strip()
-    formula = FORMULA.fullmatch(text) if text.startswith("=") else None
-    return (formula[1] or formula[2] or "").strip() if formula else text
-
-
-def is_missing(text: str) -> bool:
-    """Whether a field among numbers or dates holds no value: a mark such as ? or -, a missing-value word, zeros."""
-    return text in EMPTY or text in MISSING_WORDS or (len(text) <= MAX_LENGTH and bool(re.fullmatch(NO_VALUE, text)))
-
-
-def is_plain(text: str) -> bool:
-    return len(text) <= MAX_LENGTH and PATTERNS["1234.5"].fullmatch(text) is not None
-
-
-def has_leading_zero(text: str) -> bool:
-    """Whether a text is a code such as 01234, and not only a number."""
-    return len(text) > 1 and text[0] == "0" and text.isdigit()
-
-
-def missing_words(
-    values: Counter[str], file_words: Collection[str] = (), given: Collection[str] | None = None
-) -> set[str]:
-    """The texts of a column that stand for a missing value, besides EMPTY.
-
-    Among numbers, dates or durations, every missing-value word is one. Among words it is a value, unless columns of
-    numbers in the same file use it for missing.
+    A word of AMBIGUOUS among other words is a word, unless other columns have it too, which makes it the file's mark, or
+    the column holds yes and no. Among codes of its own length and case, such as NA among EU and AS, it always is one.
 
     Args:
-        values: how often each text occurs.
-        file_words: the words that columns of numbers in the file use.
-        given: the words that the user listed instead.
+        values: how often each text occurs in the column.
+        elsewhere: the words of AMBIGUOUS that other columns of the file have.
     """
-    words = {text for text in values if text in MISSING_WORDS}
-    listed = {text for text in values if text in given} if given is not None else set()
-    if not words - listed:
-        return listed
-    others = Counter({text: count for text, count in values.items() if text not in words | listed | EMPTY})
-    if not others or is_quantity(others):
-        return words | listed
-    return listed if given is not None else words & set(file_words)
+    present = {text for text in values if text in MISSING}
+    others = [text for text in values if text not in MISSING]
+    words = [text for text in others if not re.search(r"\d", text) and not re.fullmatch(MARK, text)]
+    folded = {word.casefold() for word in words}
+    are_words = len(words) > len(others) / 2 and sum(len(word.split()) for word in words) < 4 * len(words)
+    are_truth_values = any(folded <= set(pair.split()) for pair in TRUTH_PAIRS)
+    if not are_words:
+        return present
+    return {
+        word
+        for word in present
+        if word not in AMBIGUOUS or (not _is_code_among(word, others) and (word in elsewhere or are_truth_values))
+    }
 
 
-def is_quantity(values: Counter[str]) -> bool:
-    """Whether texts are numbers, dates or durations."""
-    return parse_numbers(values) is not None or parse_durations(values) is not None or are_dates(values)
-
-
-def are_dates(values: Collection[str]) -> bool:
-    present = [text for text in values if not is_missing(text)]
-    return bool(present) and all(len(text) <= MAX_LENGTH and re.fullmatch(DATE, text) for text in present)
-
-
-# --- Numbers --------------------------------------------------------------------------------------------------------
-
-
-def parse_numbers(
-    values: Counter[str], *, forced: bool = False, decimal: str | None = None, format: str | None = None
-) -> Numbers | None:
-    """Read texts as numbers of one format and one unit; None if they are not.
-
-    A unit is a currency, a percent sign (5% is 5) or words, the same for all; K, M and the like multiply. Missing
-    values do not count.
-
-    Args:
-        values: how often each text occurs.
-        forced: whether up to half of the fields may be other words, even if there are few different numbers.
-        decimal: the decimal separator of other columns in the file, which settles 12.904 and 3,125.
-        format: the only format to try, a key of FORMATS.
-    """
-    present = Counter({text: count for text, count in values.items() if not is_missing(text)})
-    literals = {text: parse_literal(text) for text in present}
-    numeric = {text: literal for text, literal in literals.items() if literal is not None}
-    if not any(character.isdigit() for text in numeric for character in text):
-        return None
-    unit = _common_unit(numeric, present)
-    numeric = {text: literal for text, literal in numeric.items() if _has_unit(literal, unit)}
-    fits = {name: {text for text in numeric if PATTERNS[name].fullmatch(numeric[text].number)} for name in FORMATS}
-    weights = {name: sum(present[text] for text in texts) for name, texts in fits.items()}
-    name, other = _choose_format(numeric, fits, weights, decimal) if format is None else (format, None)
-    parsed = {text: literal for text, literal in numeric.items() if text in fits[name]}
-    unparsed = tuple(text for text in present if text not in parsed)
-    if not parsed or not tolerates(Counter({t: present[t] for t in unparsed}), present.total(), len(parsed), forced):
-        return None
-    return Numbers(
-        {text: to_number(literal, name) for text, literal in parsed.items()},
-        name,
-        other,
-        unit,
-        sum(present[text] for text, literal in parsed.items() if unit and not literal.unit and not _is_zero(literal)),
-        any(literal.scale != 1 for literal in parsed.values()),
-        any(literal.mark for literal in parsed.values()),
-        unparsed,
+def _is_code_among(word: str, others: list[str]) -> bool:
+    """Whether a word has the length and the case of all others, of which there are at least three."""
+    return len(others) >= 3 and all(
+        len(other) == len(word) and other.isalpha() and other.isupper() == word.isupper() for other in others
     )
 
 
-def tolerates(unparsed: Counter[str], rows: int, n_parsed: int, forced: bool = False) -> bool:
-    """Whether a column with some unparsed texts still holds what its other texts are.
+def parse_numbers(
+    values: Counter[str], forced: bool = False, style: str | None = None, decimal: str | None = None
+) -> Numbers | None:
+    """Parse the texts of a column as numbers of one style and one unit; None if they are not.
+
+    A unit is a currency, a percent sign (5% is 5) or words, the same for all but for plural and case; K, M and the like
+    multiply. Marks such as "?" and "-", and "None", are not numbers and do not count against the rest.
 
     Args:
-        unparsed: how often each of them occurs.
-        rows: fields with a value.
-        n_parsed: different texts that were parsed.
-        forced: whether the user asked for it.
+        values: how often each text occurs.
+        forced: accept up to half of other texts, also if there are few numbers.
+        style: a key of FORMATS, if it is known.
+        decimal: the decimal mark of the file, "." or ",", for texts that fit both.
     """
-    if forced or (len(unparsed) == 1 and n_parsed >= MANY_VALUES):
-        return unparsed.total() <= rows / 2
-    return unparsed.total() <= (TOLERANCE * rows if n_parsed >= MANY_VALUES else 0)
-
-
-def parse_literal(text: str) -> Literal | None:
-    """The parts of a text that looks like a number; None if it does not, or is too long."""
-    if len(text) > MAX_LENGTH:
-        return None
-    if PATTERNS["1234.5"].fullmatch(text):
-        return Literal(text)
-    text = unwrap(text).replace("\u2212", "-")
-    if dash := ZERO_DASH.fullmatch(text):  # an accountant's zero
-        return Literal("0", unit=dash[1] or dash[2])
-    if brackets := IN_BRACKETS.fullmatch(text):
-        text = f"-{brackets[1]}{brackets[2]}{brackets[3] or ''}"
-    elif re.fullmatch(r".*\d-", text):
-        text = f"-{text[:-1]}"
-    match = NUMBER.fullmatch(text.removeprefix("'"))
-    if match is None:
-        return Literal(text) if PATTERNS["1234.5"].fullmatch(text) else None
-    sign, before, number, scale, mark, after, mark_after = match.groups("")
-    unit = f"{before} {after}".strip()
-    return Literal(sign + number, SCALES.get(scale.rstrip("."), 1), unit, mark or mark_after)
-
-
-def read_number(text: str, format: str, unit: str) -> float | None:
-    """The number that a text writes in a format and with a unit, as parse_numbers() returns them; else None."""
-    literal = parse_literal(text)
-    if literal is None or not _has_unit(literal, unit) or not PATTERNS[format].fullmatch(literal.number):
-        return None
-    return to_number(literal, format)
-
-
-def to_number(literal: Literal, format: str) -> float:
-    """The number; an int if it is whole and not scaled."""
-    _, thousands, decimal = FORMATS[format]
-    text = literal.number
-    for separator in thousands:
-        text = text.replace(separator, "")
-    text = text.replace(decimal, ".")
-    if literal.scale == 1 and text.lstrip("+-").isdigit():
-        return int(text)
-    return float(text) * literal.scale
-
-
-def _choose_format(
-    numeric: dict[str, Literal], fits: dict[str, set[str]], weights: dict[str, int], decimal: str | None
-) -> tuple[str, str | None]:
-    """The format that fits most fields, and another one that fits as well and reads other numbers."""
-    best = [name for name in FORMATS if weights[name] == max(weights.values())]
-    format = best[0]
-    if decimal is not None:
-        format = next((name for name in best if FORMATS[name].decimal == decimal), format)
-    others = (name for name in best if fits[name] == fits[format] and _differs(numeric, fits[format], name, format))
-    other = next(others, None)
-    return (format, other) if other else (best[0], None)  # without a difference, the plainest
-
-
-def _differs(numeric: dict[str, Literal], texts: set[str], name: str, other: str) -> bool:
-    return any(to_number(numeric[text], name) != to_number(numeric[text], other) for text in texts)
-
-
-def _common_unit(numeric: dict[str, Literal], present: Counter[str]) -> str:
-    """The unit, as most fields spell it; none if only a few fields have one."""
+    parts = {text: split_number(text) for text in values if not re.fullmatch(MARK, text)}
     units: Counter[str] = Counter()
-    spellings: Counter[str] = Counter()
-    for text, literal in numeric.items():
-        if literal.unit or not _is_zero(literal):
-            units[fold_unit(literal.unit)] += present[text]
-            spellings[literal.unit] += present[text]
-    named = Counter({unit: count for unit, count in units.items() if unit})
-    if not named:
-        return ""
-    unit, count = named.most_common(1)[0]
-    if count <= TOLERANCE * units.total() or (unit in ("%", "‰") and count < units[""]):
-        return ""
-    return next(spelling for spelling, _ in spellings.most_common() if fold_unit(spelling) == unit)
+    for text, (number, _, unit) in parts.items():
+        units[unit] += values[text] if re.search(r"\d", number) else 0
+    if not units.total():
+        return None
+    unit = _main_unit(units, parts)
+    style, other, unparsed = _fit_style(parts, unit, [style] if style else list(FORMATS), values, decimal)
+    fitting = {text: part for text, part in parts.items() if text not in unparsed}
+    lost = sum(values[text] for text in unparsed) / sum(values[text] for text in parts)
+    if not fitting or lost > tolerance(len(fitting), len(unparsed), forced):
+        return None
+    return Numbers(
+        {text: _float(number, style) * scale for text, (number, scale, _) in fitting.items()},
+        style,
+        other,
+        unit,
+        any(scale != 1 for _, scale, _ in fitting.values()),
+        any(text.endswith("+") for text in fitting),
+        [text for text in values if text not in fitting],
+    )
 
 
-def _has_unit(literal: Literal, unit: str) -> bool:
-    """Whether a number has the unit of its column. It may lack it, but a percentage never does; zero needs none."""
-    if not literal.unit:
-        return _is_zero(literal) or fold_unit(unit) not in ("%", "‰")
-    return fold_unit(literal.unit) == fold_unit(unit)
+def tolerance(n_parsed: int, n_unparsed: int, forced: bool = False) -> float:
+    """The share of values that may be other texts, by the number of different texts on each side."""
+    if forced:
+        return MAX_UNPARSED
+    if n_parsed < MIN_DISTINCT:
+        return 0
+    return MAX_UNPARSED if n_unparsed == 1 else TOLERANCE
 
 
-def _is_zero(literal: Literal) -> bool:
-    return not re.search(r"[1-9]", literal.number) and "nf" not in literal.number
+def _main_unit(units: Counter[str], parts: dict[str, tuple[str, float, str]]) -> str:
+    """The most common unit; not the empty one if that only goes with zeros, as in `$4.99` among `0`."""
+    without = [number for number, _, unit in parts.values() if not unit and re.search(r"\d", number)]
+    if len(units) > 1 and all(map(_is_zero, without)):
+        units = Counter({unit: count for unit, count in units.items() if unit})
+    return units.most_common(1)[0][0]
 
 
-@lru_cache(maxsize=10_000)
-def fold_unit(unit: str) -> str:
-    """A unit without case, dots, repeated spaces and plural endings."""
-    words = unit.replace(".", "").casefold().split()
-    return " ".join(IRREGULAR.get(word, word.removesuffix("s") if len(word) > 2 else word) for word in words)
+def _is_zero(number: str) -> bool:
+    return re.fullmatch(r"[-+]?0+([.,]0*)?", number) is not None
 
 
-# --- Durations ------------------------------------------------------------------------------------------------------
+def _fit_style(
+    parts: dict[str, tuple[str, float, str]],
+    unit: str,
+    styles: list[str],
+    values: Counter[str],
+    decimal: str | None,
+) -> tuple[str, str | None, set[str]]:
+    """The style that fits most values, another that fits as many and gives other numbers, and the texts that do not fit."""
+    unparsed = {style: {text for text, part in parts.items() if not _fits(part, style, unit)} for style in styles}
+    by_fit = sorted(styles, key=lambda style: sum(values[text] for text in unparsed[style]))
+    best = by_fit[0]
+    other = "1.234,5"
+    is_open = (
+        best in ("1234.5", "1,234.5")
+        and unparsed.get(other) == unparsed[best]
+        and any(
+            _float(number, best) != _float(number, other)
+            for text, (number, _, _) in parts.items()
+            if text not in unparsed[best]
+        )
+    )
+    if not is_open or decimal == ".":
+        return best, None, unparsed[best]
+    if decimal == ",":
+        return other, None, unparsed[other]
+    return best, other, unparsed[best]
 
-CLOCK = re.compile(
-    r"(-)?(?:(\d{1,6}) days?,? ?)?(\d{1,4}):(\d\d)(?::(\d\d(?:\.\d{1,9})?))?(?: ?([AaPp])\.?[Mm]\.?)?", re.ASCII
-)
-SECONDS = {"d": 86400.0, "h": 3600.0, "m": 60.0, "s": 1.0}
-PART = r"(\d{1,12}(?:\.\d{1,9})?) ?(d(?:ays?)?|h(?:ours?)?|m(?:in(?:ute)?s?)?|s(?:ec(?:ond)?s?)?)(?![^\W\d_])[ ,]*"
-PARTS = re.compile(rf"-?(?:{PART})+", re.ASCII)
+
+def _fits(part: tuple[str, float, str], style: str, unit: str) -> bool:
+    number, _, its_unit = part
+    if len(number) > MAX_LENGTH or re.fullmatch(FORMATS[style][0], number, re.ASCII) is None:
+        return False
+    return is_same_unit(its_unit, unit) or (not its_unit and _is_zero(number))
 
 
-def read_seconds(text: str) -> float | None:
-    """The seconds of a duration (`1h 5min`, `1 days 02:03:04`) or a time of day (`10:30`, `1:05 PM`); else None."""
+def read_number(text: str, style: str, unit: str) -> float | None:
+    """The number that a text writes in a style and with a unit, as parse_numbers() gave them; None if it does not."""
+    part = split_number(text)
+    return _float(part[0], style) * part[1] if _fits(part, style, unit) else None
+
+
+def split_number(text: str) -> tuple[str, float, str]:
+    """A number, its factor (1 or a scale), and its unit; the whole text, 1 and no unit if it does not look like that."""
     if len(text) > MAX_LENGTH:
-        return None
-    if clock := CLOCK.fullmatch(text):
-        minus, days, hours, minutes, seconds, half = clock.groups("0")
-        hour = int(hours)
-        if half != "0":
-            if not 1 <= hour <= 12:
-                return None
-            hour = hour % 12 + (12 if half in "pP" else 0)
-        total = int(days) * 86400 + hour * 3600 + int(minutes) * 60 + float(seconds)
-        return -total if minus == "-" else total
-    if not PARTS.fullmatch(text):
-        return None
-    total = sum(float(amount) * SECONDS[unit[0]] for amount, unit in re.findall(PART, text))
-    return -total if text.startswith("-") else total
+        return text, 1, ""
+    bare = text.strip().replace("\u2212", "-")
+    if formula := re.fullmatch(r'="([^"]*)"|=([-+]?[\d.,]+)', bare):  # as Excel writes a number that stays as it is
+        bare = (formula[1] or formula[2] or "").strip()
+    if dash := re.fullmatch(_CURRENCY_DASH, bare):  # as Excel's accounting format writes zero
+        return "0", 1, dash[1] or dash[2]
+    if brackets := re.fullmatch(_IN_BRACKETS, bare):  # as bookkeepers write a negative number
+        bare = f"-{brackets[1]}{brackets[2].strip()}{brackets[3]}"
+    elif bare.endswith("-") and bare[-2:-1].isdigit():
+        bare = f"-{bare[:-1]}"
+    match = re.fullmatch(_NUMBER, bare)
+    if match is None:
+        return bare, 1, ""
+    sign, before, number, scale, after = match.groups("")
+    return sign + number, SCALES.get(scale.rstrip("."), 1), before.strip() + after.strip()
 
 
-def parse_durations(values: Counter[str], forced: bool = False) -> dict[str, float] | None:
-    """The seconds of each text; None if they are not durations."""
-    present = Counter({text: count for text, count in values.items() if not is_missing(text)})
-    seconds = {text: read_seconds(text) for text in present}
-    parsed = {text: second for text, second in seconds.items() if second is not None}
-    unparsed = Counter({text: count for text, count in present.items() if text not in parsed})
-    return parsed if parsed and tolerates(unparsed, present.total(), len(parsed), forced) else None
+def is_same_unit(first: str, second: str) -> bool:
+    """Whether two units differ only in dots, spaces, case or plural: sq. ft. and sq ft, kg and KG, year and years.
+
+    MW and mW, Mb and MB are different units.
+    """
+    if first == second:
+        return True
+    if not first or not second:
+        return False
+    first, second = (re.sub(r"[ .]", "", unit).replace("²", "2").replace("³", "3") for unit in (first, second))
+    if first == second:
+        return True
+    prefix = first[1:] == second[1:] and first[0] in "mMpP"
+    suffix = first[:-1] == second[:-1] and first[-1] in "bB"
+    first, second = first.casefold(), second.casefold()
+    if first == second:
+        return not prefix and not suffix
+    short, long = sorted((first, second), key=len)
+    return {short, long} == {"foot", "feet"} or (len(short) > 1 and long in (f"{short}s", f"{short}es"))
 
 
-Reader = Callable[[str], float | None]
+def _float(number: str, style: str) -> float:
+    _, thousands, decimal = FORMATS[style]
+    for separator in thousands:
+        number = number.replace(separator, "")
+    return float(number.replace(decimal, "."))
+
+
+# One decimal mark: it has other than three digits behind it, or a zero before it, or the other mark in front.
+_WITH_COMMA = r"[-+]?(\d*,(\d{1,2}|\d{4,})|0,\d+|\d{1,3}(\.\d{3})+,\d+)"
+_WITH_POINT = r"[-+]?(\d*\.(\d{1,2}|\d{4,})|0\.\d+|\d{1,3}(,\d{3})+\.\d+)"
+
+
+def decimal_mark(columns: Iterable[Iterable[str]]) -> str | None:
+    """The decimal mark of a file, "." or ",", if all of its columns that show one agree; columns: some texts of each."""
+    marks = set()
+    for texts in columns:
+        numbers = [split_number(text)[0] for text in texts]
+        numbers = [number for number in numbers if re.fullmatch(r"[-+]?[\d.,]*\d[\d.,]*", number, re.ASCII)]
+        commas, points = (
+            sum(re.fullmatch(pattern, number, re.ASCII) is not None for number in numbers)
+            for pattern in (_WITH_COMMA, _WITH_POINT)
+        )
+        if bool(commas) != bool(points):
+            marks.add("," if commas else ".")
+    return marks.pop() if len(marks) == 1 else None

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from ...core.profile import CATEGORIES, ColumnProfile, cell, measured
+from ...core.profile import MAX_CATEGORIES, ColumnProfile, cell, measured
 
 BINS = 10  # of numbers, with about the same number of rows; a value that as many rows have is a bin of its own
 MIN_BIN_FRACTION = 0.05  # share of the rows that a category needs for a bin of its own
@@ -36,7 +36,7 @@ class BinCounts(NamedTuple):
 
     def add(self, other: Self) -> "BinCounts":
         """The counts of both, of the same reference."""
-        new = Counter(dict((self.new_categories + other.new_categories).most_common(CATEGORIES)))
+        new = Counter(dict((self.new_categories + other.new_categories).most_common(MAX_CATEGORIES)))
         return BinCounts(self.counts + other.counts, self.missing + other.missing, new, self.is_complete)
 
 
@@ -77,7 +77,7 @@ def _count_categories(reference: ColumnProfile, rows: Counter[str], other: int, 
     known = [rows.pop(name, 0) for name in reference.categories]
     # A profile of many categories leaves out rare ones: then a category may be known, and seem new.
     is_complete = not (reference.other or other)
-    new = Counter(dict(rows.most_common(CATEGORIES))) if is_complete else Counter()
+    new = Counter(dict(rows.most_common(MAX_CATEGORIES))) if is_complete else Counter()
     return BinCounts(np.array([*known, rows.total() + other], dtype=float), missing, new, is_complete)
 
 

@@ -20,8 +20,8 @@ from ...core.errors import UserError
 from .. import experiments
 from ..experiments import Experiments
 from ..git import git
-from .history import History
 from .follow import follow
+from .history import History
 from .models import choose_models, export_models, read_versions
 from .plan import Plan, build_plan
 from .results import read_results
@@ -39,10 +39,11 @@ def run(arguments: Namespace) -> None:
     with single_export():
         writer = open_writer(arguments)
         try:
-            summary = export_once(writer, arguments)
-            print_summary(summary, writer, arguments)
-            if arguments.follow and not arguments.dry_run:
-                follow(writer, lambda: export_once(writer, arguments), summary["live"])
+            with writer.one_line_errors():
+                summary = export_once(writer, arguments)
+                print_summary(summary, writer, arguments)
+                if arguments.follow and not arguments.dry_run:
+                    follow(writer, lambda: export_once(writer, arguments), summary["live"])
         finally:
             writer.close()
 
@@ -77,7 +78,7 @@ def single_export() -> Iterator[None]:
 
 
 def export_once(writer: Writer, arguments: Namespace) -> dict[str, Any]:
-    """Bring the tool up to date; return what was done, by name."""
+    """Bring the tool up to date; return the counts of changes by name."""
     versions = read_versions()
     table, everything = load_tables(arguments, versions)
     known = writer.known()
@@ -99,11 +100,18 @@ def export_once(writer: Writer, arguments: Namespace) -> dict[str, Any]:
         written = export_models(models, writer, history)
         changes = [] if arguments.models == "none" else writer.write_registry(versions, arguments.prune)
         live = [run for run in runs if run.state == "running"]
+        print_stale(table)
         return summary | {"models": written, "registry": changes, "lacking": lacking, "live": live}
 
 
+def print_stale(table: Experiments) -> None:
+    """Print how many rows are left out because their results do not belong to their data and params."""
+    if stale := int(((table.rows.kind != "workspace") & (table.rows.state == "stale")).sum()):
+        print(f"note: {stale} left out: their results do not belong to their data and params", file=sys.stderr)
+
+
 def load_tables(arguments: Namespace, versions: list[RegisteredVersion]) -> tuple[Experiments, Experiments]:
-    """The rows to export, those of registered versions among them; and all rows that were read."""
+    """The rows to export, with the rows of registered versions; and all rows that were read."""
     everything = experiments.load(arguments.all)
     chosen = everything.where(arguments.where) if arguments.where else everything
     wanted = {*chosen.rows.rev}
@@ -115,39 +123,49 @@ def load_tables(arguments: Namespace, versions: list[RegisteredVersion]) -> tupl
 
 
 def execute(plan: Plan, writer: Writer, history: History, known: dict[str, Known], prune: bool) -> int:
-    """Do what is planned, with progress on stderr; return how many runs lack files that are not on this machine.
+    """Carry out a plan, with progress on stderr; return how many runs lack files that are not on this machine.
 
     Raises UserError with what to run if the tool fails on the way.
     """
     progress = Progress(plan.size)
     lacking = 0
     try:
-        for identity, run in plan.adopt.items():
-            writer.adopt(identity, run)
-        for run in plan.write:
-            results = read_results(history, run)
-            writer.write(run, results)
-            lacking += bool(results.missing)
-            progress.step()
-        for run in plan.complete:
-            results = read_results(history, run)
-            if len(results.missing) < known[run.identity].missing:
+        with writer.one_line_errors():
+            for identity, run in plan.adopt.items():
+                writer.adopt(identity, run)
+            for run in plan.write:
+                results = read_results(history, run)
                 writer.write(run, results)
-            lacking += bool(results.missing)
-            progress.step()
-        for act, items in (
-            (writer.update, plan.update),
-            (writer.end_live, plan.end),
-            (writer.delete if prune else writer.mark_removed, plan.remove),
-        ):
-            for item in items:
-                act(item)
+                lacking += bool(results.missing)
                 progress.step()
+            for run in plan.complete:
+                results = read_results(history, run)
+                if len(results.missing) < known[run.identity].missing:
+                    writer.write(run, results)
+                lacking += bool(results.missing)
+                progress.step()
+            change_rest(plan, writer, progress, prune)
     except UserError as error:
         raise UserError(
             f"{error}; {progress.done} of {progress.total} changes are exported and stay; run the same command again"
         ) from error
     return lacking
+
+
+def change_rest(plan: Plan, writer: Writer, progress: "Progress", prune: bool) -> None:
+    """Update, end, and mark or delete runs that need no files."""
+    for run in plan.update:
+        writer.update(run)
+        progress.step()
+    for identity in plan.end:
+        writer.end_live(identity)
+        progress.step()
+    for identity in plan.remove:
+        if prune:
+            writer.delete(identity)
+        else:
+            writer.mark_removed(identity)
+        progress.step()
 
 
 class Progress:
@@ -166,11 +184,12 @@ class Progress:
 
 
 def print_summary(summary: dict[str, Any], writer: Writer, arguments: Namespace) -> None:
-    """Print what was done, or what would be, and what to run next."""
+    """Print the changes, made or planned, and the command to run next."""
     if arguments.json:
         print(json.dumps({**summary, "live": len(summary.get("live", []))}, indent=2, ensure_ascii=False))
         return
-    print(*summary.get("lines", []), *summary.get("registry", []), sep="\n", end="\n" if has_lines(summary) else "")
+    for line in [*summary.get("lines", []), *summary.get("registry", [])]:
+        print(line)
     removed = "deleted" if arguments.prune else "marked as removed"
     counts = f"{summary['added']} added, {summary['updated']} updated, {summary['removed']} {removed}"
     prefix = "would be: " if arguments.dry_run else ""
@@ -186,7 +205,3 @@ def print_summary(summary: dict[str, Any], writer: Writer, arguments: Namespace)
             file=sys.stderr,
         )
     print(*writer.next_steps(), sep="\n")
-
-
-def has_lines(summary: dict[str, Any]) -> bool:
-    return bool(summary.get("lines") or summary.get("registry"))

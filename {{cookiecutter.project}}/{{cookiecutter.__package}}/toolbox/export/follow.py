@@ -24,7 +24,7 @@ def follow(writer: Writer, export: Callable[[], dict[str, Any]], live: list[Run]
 
     Args:
         writer: of the tool.
-        export: exports all once, and returns what was done; `live` are the runs that are running.
+        export: exports all once, and returns the counts of changes; `live` are the runs that are running.
         live: the runs that are running now.
     """
     print("following; Ctrl-C ends it", flush=True)
@@ -37,7 +37,7 @@ def follow(writer: Writer, export: Callable[[], dict[str, Any]], live: list[Run]
         state = read_state()
         if state != seen or (live and time.monotonic() > checked + RECHECK_SECONDS):
             seen, checked = state, time.monotonic()
-            with contextlib.redirect_stderr(io.StringIO()):  # what was said at the first time
+            with contextlib.redirect_stderr(io.StringIO()):  # its notes were printed at the start
                 summary = export()
             live = summary["live"]
             if summary["added"] or summary["updated"] or summary["removed"]:

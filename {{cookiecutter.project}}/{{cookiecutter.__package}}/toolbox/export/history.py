@@ -1,4 +1,4 @@
-"""Files of many commits, quickly: Git's through one process, DVC's from the cache of this machine."""
+"""Files of many commits, quickly: files of Git through one process, files of DVC from the cache of this machine."""
 
 import json
 import subprocess
@@ -45,7 +45,7 @@ class History:
         return content if header[1] == b"blob" else None
 
     def outs(self, rev: str) -> dict[str, str]:
-        """The MD5 of each output in dvc.lock, by path; those of the files of a folder, if the cache has the list.
+        """The MD5 of each output in dvc.lock, by path; for a folder the MD5 of each file, if the cache has the list.
 
         A folder whose list is not in the cache is there itself.
         """

@@ -37,7 +37,7 @@ def build_signature(parts: ModelParts) -> ModelSignature:
     """The columns that the model reads, and those that it returns.
 
     The columns that it reads are optional and of any type: the model itself reads values by schema.json, so that text,
-    numbers and missing values are taken as `predict` takes them, and its own line says what is wrong with a row.
+    numbers and missing values are taken as `predict` takes them, and its own line names the mistake in a row.
     """
     inputs = [ColSpec(AnyType(), column.name, required=False) for column in parts.schema.feature_columns]
     predictor = Predictor.load(parts.model)

@@ -21,10 +21,10 @@ class MlflowRegistry:
     def bring_up_to_date(
         self, versions: list[RegisteredVersion], model_id: Callable[[str], str | None], prune: bool
     ) -> list[str]:
-        """Add what is missing, and correct descriptions and aliases; return what changed, a line each.
+        """Add missing versions, and correct descriptions and aliases; return what changed, a line each.
 
         Args:
-            versions: those of GTO, the oldest first.
+            versions: the versions of GTO, the oldest first.
             model_id: the id of the exported model of a commit, None if there is none.
             prune: whether to delete versions that GTO no longer has; else they are marked.
         """

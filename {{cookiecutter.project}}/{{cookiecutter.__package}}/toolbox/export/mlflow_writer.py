@@ -1,4 +1,4 @@
-"""Write runs to MLflow: a run is found again by its tag, and what was written to the end has the digest of it."""
+"""Write runs to MLflow: a run is found again by its tag, and a complete run has its digest as another tag."""
 
 import json
 import logging
@@ -7,7 +7,7 @@ import re
 import tempfile
 from argparse import Namespace
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -103,8 +103,12 @@ class MlflowWriter:
         elif may_create:
             self.experiment_id = self.client.create_experiment(self.experiment)
 
+    def one_line_errors(self) -> AbstractContextManager[None]:
+        """Turn an error of the tool or of the network into a UserError of one line."""
+        return one_line_errors(self.address)
+
     def known(self) -> dict[str, Known]:
-        """What is there, by identity; the first of several with the same."""
+        """The runs in MLflow by identity; the first of several with the same."""
         result: dict[str, Known] = {}
         for run in self._search():
             tags = run.data.tags

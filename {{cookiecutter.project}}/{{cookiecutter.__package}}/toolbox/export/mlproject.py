@@ -1,6 +1,6 @@
 """The entry point in MLproject: `mlflow run . -P train.model=ridge` runs `dvc exp run --temp -S train.model=ridge`.
 
-MLflow hands over what it does not know as `--NAME VALUE`, where NAME may have dots.
+MLflow hands over other parameters as `--NAME VALUE`, where NAME may have dots.
 """
 
 import argparse
@@ -39,7 +39,7 @@ def main() -> None:
 
 
 def overrides(rest: list[str]) -> list[str]:
-    """`--train.model ridge` as `-S train.model=ridge`. Raises UserError for what is not a pair."""
+    """`--train.model ridge` as `-S train.model=ridge`. Raises UserError for a name without a value."""
     names, values = rest[::2], rest[1::2]
     if len(names) != len(values) or not all(re.match(r"--[+~]?\w", name) for name in names):
         raise UserError(f"mlflow run: {' '.join(rest)!r}: is not pairs of a name and a value; use -P train.model=ridge")

@@ -63,7 +63,7 @@ def read_versions() -> list[RegisteredVersion]:
 
 
 def choose_models(runs: list[Run], table: Experiments, registered: list[RegisteredVersion], choice: str) -> list[Run]:
-    """The runs whose models are exported: by default the best of them by cv_mean, and those of the registry.
+    """The runs whose models are exported: by default the best of them by cv_mean, and the registered ones.
 
     table: all rows, the last commit among them, whose data and scoring decide which can be compared.
     """
@@ -101,18 +101,18 @@ def export_models(runs: list[Run], writer: Writer, history: History) -> int:
 @contextmanager
 def model_parts(rev: str) -> Iterator[ModelParts]:
     """Yield the parts of a commit's model. Raises UserError if one is neither in the cache nor in the remote."""
-    with files(rev, [paths.MODEL, paths.SCHEMA, paths.PARAMS, paths.ENVIRONMENT]) as source:
-        with tempfile.TemporaryDirectory() as name:
-            folder = Path(name)
-            model = folder / "model"
-            model.mkdir()
-            for path in (paths.MODEL, paths.SCHEMA, paths.PARAMS):
-                (model / path.name).write_bytes((source / path).read_bytes())
-            extract_code(rev, folder / "code")
-            requirements = folder / REQUIREMENTS
-            requirements.write_text(read_requirements(rev, source), encoding="utf-8")
-            schema = load_schema(model / paths.SCHEMA.name)
-            yield ModelParts(model, folder / "code" / PACKAGE, requirements, schema)
+    wanted = [paths.MODEL, paths.SCHEMA, paths.PARAMS, paths.ENVIRONMENT]
+    with files(rev, wanted) as source, tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        model = folder / "model"
+        model.mkdir()
+        for path in (paths.MODEL, paths.SCHEMA, paths.PARAMS):
+            (model / path.name).write_bytes((source / path).read_bytes())
+        extract_code(rev, folder / "code")
+        requirements = folder / REQUIREMENTS
+        requirements.write_text(read_requirements(rev, source), encoding="utf-8")
+        schema = load_schema(model / paths.SCHEMA.name)
+        yield ModelParts(model, folder / "code" / PACKAGE, requirements, schema)
 
 
 def extract_code(rev: str, folder: Path) -> None:

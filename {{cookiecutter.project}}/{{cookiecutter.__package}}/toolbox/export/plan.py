@@ -1,4 +1,4 @@
-"""What an export has to do: a comparison of the runs of the project with those that a tool has."""
+"""What an export has to do: a comparison of the runs of the project with the runs that a tool has."""
 
 from typing import NamedTuple
 
@@ -45,7 +45,7 @@ class Plan(NamedTuple):
 
 
 def build_plan(runs: list[Run], known: dict[str, Known], existing: set[str], clone: str, prune: bool) -> Plan:
-    """Compare the runs of the project with those of the tool.
+    """Compare the runs of the project with the runs in the tool.
 
     Args:
         runs: what to export; those that are running are not written, and only keep the tool's run alive.

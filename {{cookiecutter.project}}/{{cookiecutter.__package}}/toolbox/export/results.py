@@ -19,7 +19,7 @@ Points = list[dict[str, Any]]
 
 
 class Dataset(NamedTuple):
-    """The raw table of a run: MD5, path, and what schema.json and profile.json say of it, {} if they are missing."""
+    """The raw table of a run: MD5, path, with its schema.json and profile.json, {} if they are missing."""
 
     path: str
     md5: str

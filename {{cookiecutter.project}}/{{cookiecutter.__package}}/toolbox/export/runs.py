@@ -5,6 +5,7 @@ import json
 import re
 import shlex
 import subprocess
+import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,7 +33,7 @@ class Run:
         state: done, failed or running.
         params: by dotted name, with their types; without hyperparameters of other models than its own.
         metrics: numbers by name.
-        tags: text by name, those of `dvc.`.
+        tags: text by name; each name starts with `dvc.`.
         start, end: seconds since 1970; equal if only the end is known.
         notes: Markdown that links back.
     """
@@ -123,7 +124,8 @@ def build_run(
     }
     name = row["name"] if is_experiment else f"{row.rev[:7]} {commit.subject}".strip()
     live_identity = build_live_identity(parent, name) if is_experiment else None
-    start = find_start(starts.get((parent, name), []), commit.time) if is_experiment else commit.time
+    end = time.time() if row.state == "running" else commit.time
+    start = find_start(starts.get((parent, name), []), end) if is_experiment else end
     return Run(
         identity=live_identity if row.state == "running" else row.rev,
         name=name,
@@ -134,7 +136,7 @@ def build_run(
         metrics=metrics,
         tags={key: str(value) for key, value in tags.items() if value is not None},
         start=start,
-        end=commit.time,
+        end=end,
         notes=build_notes(row.kind, name, row.rev, parent),
         live_identity=live_identity,
     )
@@ -172,9 +174,9 @@ def read_commits(revs: list[str]) -> dict[str, Commit]:
         return {}
     lines = feed_git(revs, "log", "--no-walk=unsorted", "--stdin", "--format=%H%x00%ct%x00%an <%ae>%x00%P%x00%s")
     commits = {}
-    for line in lines.splitlines():
-        rev, time, author, parents, subject = line.split("\0", 4)
-        commits[rev] = Commit(float(time), author, subject, parents.split())
+    for line in lines.removesuffix("\n").split("\n"):  # a subject may have other line breaks
+        rev, seconds, author, parents, subject = line.split("\0", 4)
+        commits[rev] = Commit(float(seconds), author, subject, parents.split())
     return commits
 
 
@@ -205,7 +207,7 @@ def feed_git(revs: list[str], *arguments: str) -> str:
 def read_starts() -> dict[tuple[str, str], list[float]]:
     """When DVC started experiments on this machine, by the commit that each started from and its name.
 
-    DVC leaves a file for each run outside of its queue, which it writes once, at the start. Those of the queue are
+    DVC leaves a file for each run outside of its queue, which it writes once, at the start. Files of the queue are
     written again at the end.
     """
     starts: dict[tuple[str, str], list[float]] = {}

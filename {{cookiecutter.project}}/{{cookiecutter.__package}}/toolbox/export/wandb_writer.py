@@ -1,7 +1,7 @@
 """Write runs to Weights & Biases, offline by default: each run is one folder that `wandb sync` uploads.
 
-A folder is written whole. What was written is kept in wandb/dvc-export, a file for each run: a folder that no file names
-was not written to its end. A run that changed is written again under the same id, which W&B then shows in place of it.
+A folder is written whole. wandb/dvc-export keeps a record of each complete run: a folder that no record names was not
+written to its end. A run that changed is written again under the same id, which W&B then shows in place of it.
 """
 
 import json
@@ -12,7 +12,7 @@ import sys
 import tempfile
 from argparse import Namespace
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from hashlib import md5
@@ -47,7 +47,7 @@ CHARTS = {
 
 @dataclass(frozen=True)
 class Record:
-    """What was written of a run.
+    """A run that was written.
 
     Attributes:
         run_id: W&B's; it stays when the identity changes.
@@ -82,7 +82,7 @@ class WandbWriter:
     """The runs of one W&B project, in the folder wandb/ of this project or of WANDB_DIR."""
 
     def __init__(self, project: str, entity: str | None, package: str, clone: str, is_dry: bool) -> None:
-        """Read what was written, and remove what was not written to its end. Raises UserError for WANDB_MODE=disabled."""
+        """Read the records, and remove unfinished folders. Raises UserError for WANDB_MODE=disabled."""
         self.project, self.entity, self.package, self.clone = project, entity, package, clone
         self.mode = os.environ.get("WANDB_MODE", "offline")
         if self.mode not in ("offline", "online"):
@@ -93,11 +93,17 @@ class WandbWriter:
         self.records = {record.identity: record for record in map(read_record, self.records_folder.glob("*.json"))}
         self._live: dict[str, wandb.Run] = {}
         self._last_steps: dict[str, int] = {}
+        # Where wandb keeps files until they are uploaded; by default in the home folder.
+        os.environ.setdefault("WANDB_DATA_DIR", str(self.folder.resolve() / "dvc-staging"))
         if not is_dry:
             self._remove_unfinished()
 
+    def one_line_errors(self) -> AbstractContextManager[None]:
+        """Turn an error of the tool or of the network into a UserError of one line."""
+        return one_line_errors(self.address)
+
     def known(self) -> dict[str, Known]:
-        """What was written, by identity."""
+        """The runs that were written, by identity."""
         return {
             identity: Known(
                 name=record.run.name if record.run else identity,
@@ -154,7 +160,7 @@ class WandbWriter:
         self._save(replace(self.records[identity], is_removed=True))
 
     def delete(self, identity: str) -> None:
-        """Delete what is on this machine; what was uploaded stays at W&B, which is reported."""
+        """Delete a run on this machine; an uploaded run stays at W&B, which is reported."""
         record = self.records.pop(identity)
         if self._is_uploaded(record.folder):
             print(f"note: run {record.run_id} was uploaded; delete it in W&B too", file=sys.stderr)
@@ -204,7 +210,7 @@ class WandbWriter:
         self._live.clear()
 
     def next_steps(self) -> list[str]:
-        """The command that uploads what is here."""
+        """The command that uploads the runs."""
         if self.mode == "online":
             return []
         where = f"{self.folder}/offline-run-*" if "WANDB_DIR" in os.environ else "--yes"
@@ -223,13 +229,12 @@ class WandbWriter:
         """Write a folder with all of a run, then the record, then remove the folder that it replaces."""
         old = self.records.get(run.identity)
         run_id = old.run_id if old else self._run_id(run.identity)
-        with one_line_errors(self.address):
-            live = self._init(run, run_id, extra_tags or [])
-            folder = Path(live.dir).parent.name
-            log_history(live, run, results)
-            log_charts(live, results.plots)
-            log_artifacts(live, self.package, results, parts, aliases or [])
-            live.finish(exit_code=int(run.state == "failed"))
+        live = self._init(run, run_id, extra_tags or [])
+        folder = Path(live.dir).parent.name
+        log_history(live, run, results)
+        log_charts(live, results.plots, run.end)
+        log_artifacts(live, self.package, results, parts, aliases or [])
+        live.finish(exit_code=int(run.state == "failed"))
         missing = len(results.missing)
         self._save(Record(run.identity, run_id, folder, self.clone, run, missing, aliases if parts else None))
         if old and old.folder != folder and not self._is_uploaded(old.folder):
@@ -337,11 +342,11 @@ def log_history(live: "wandb.Run", run: Run, results: Results) -> None:
     live.summary.update(run.metrics)
 
 
-def log_charts(live: "wandb.Run", plots: dict[str, Points]) -> None:
+def log_charts(live: "wandb.Run", plots: dict[str, Points], end: float) -> None:
     """Log each plot as W&B's own chart, or as a table if it has none."""
     charts = {name: build_chart(name, points) for name, points in plots.items()}
     if charts:
-        live.log(charts)
+        live.log(charts | {"_timestamp": end})
 
 
 def build_chart(name: str, points: Points) -> Any:
@@ -371,11 +376,13 @@ def log_artifacts(
             use_dataset(live, build_dataset(results.dataset, Path(folder)))
         if results.files:
             small = wandb.Artifact(f"{package}-results-{live.id}", "results")
-            small.add_dir(folder, policy="mutable")
+            for path in results.files:
+                small.add_file(str(Path(folder, path)), path, policy="mutable", skip_cache=True)
             live.log_artifact(small)
         if parts:
             model = wandb.Artifact(clean_name(package), "model", metadata={"data_md5": results.dataset.md5})
-            model.add_dir(str(parts.model), policy="mutable")
+            for file in sorted(parts.model.iterdir()):
+                model.add_file(str(file), file.name, policy="mutable", skip_cache=True)
             live.log_artifact(model, aliases=aliases)
 
 
@@ -396,7 +403,7 @@ def build_dataset(dataset: Dataset, files: Path) -> "wandb.Artifact":
         json.dump(metadata, file)
     for path in ("data/prepared/schema.json", "data/prepared/profile.json"):
         if (files / path).exists():
-            artifact.add_file(str(files / path), Path(path).name, policy="mutable")
+            artifact.add_file(str(files / path), Path(path).name, policy="mutable", skip_cache=True)
     return artifact
 
 

@@ -1,6 +1,7 @@
 """What the writers of all tools have in common."""
 
 from collections.abc import Iterable, Iterator
+from contextlib import AbstractContextManager
 from itertools import islice
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
@@ -43,6 +44,9 @@ class Writer(Protocol):
     """Writes runs to a tool. Each method can be called again after it was killed at any moment."""
 
     address: str
+
+    def one_line_errors(self) -> AbstractContextManager[None]:
+        """Turn errors of the tool and of the network into a UserError of one line."""
 
     def known(self) -> dict[str, Known]:
         """The runs that are there, by identity."""

@@ -18,7 +18,7 @@ from gto.versions import SemVer
 
 from ...core import paths
 from ...core.errors import UserError
-from ...core.revisions import at_revision, explain_remote, resolve
+from ...core.revisions import at_revision, explain_remote, find_remote_problem, resolve
 from .. import model_card
 from ..git import git, git_remote
 from .registry import artifact, assign, call_gto, check_stage, fetch_tags, push_or_print, versions
@@ -118,6 +118,10 @@ def missing_in_dvc(commit: str) -> Iterator[str]:
 def missing_in_storage(repo: Repo, short: str, storage: str) -> Iterator[str]:
     """A line for the files that can be pushed, and one for those that neither cache nor remote has."""
     logging.getLogger("dvc").setLevel(logging.ERROR)  # it would warn of the same files
+    problem = find_remote_problem(repo, storage)
+    if problem:
+        yield f"{storage!r}: {problem}"
+        return
     try:
         status = repo.cloud.status(set(stored_objects(repo)), remote=storage)
     except Exception as error:  # each kind of remote has errors of its own

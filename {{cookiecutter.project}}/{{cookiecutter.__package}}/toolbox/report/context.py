@@ -1,7 +1,6 @@
 """Collect the content of the report as plain values: experiments, the best ones, their plots, lineage and commands."""
 
 import json
-import re
 import shlex
 from io import StringIO
 from pathlib import Path
@@ -14,7 +13,7 @@ from ...core import paths
 from ...core.errors import UserError
 from ...core.formatting import to_json_value
 from ...core.lock import hash_of, parse_lock, raw_data
-from ...core.revisions import open_repo
+from ...core.revisions import open_repo, without_password
 from .. import best, experiments, significance
 from ..experiments import Experiments
 from ..git import folder_in_repository, git, read_at
@@ -268,6 +267,6 @@ def commands_to_get(winner: pd.Series, head: str, names: pd.Series) -> list[str]
 def remote_address() -> str:
     """The address of the Git remote, without a password in it."""
     try:
-        return re.sub("(?<=://)[^/@]*@", "", git("remote", "get-url", "origin"))
+        return without_password(git("remote", "get-url", "origin"))
     except UserError:
         return "ADDRESS"

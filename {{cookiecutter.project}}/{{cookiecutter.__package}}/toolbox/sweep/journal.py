@@ -32,25 +32,26 @@ def open_journal(path: Path, name: str) -> optuna.Study:
     Path(f"{path}.lock").unlink(missing_ok=True)  # Optuna's, of a process that was killed while it wrote
     if not path.exists():
         _keep(path.with_name("trials.csv"))  # would be overwritten by the results of a new journal
-        return _load(path, name)
+        return _create(path, name)
     _make_writable(path)
     _cut_unfinished_line(path)
     try:
-        study = _load(path, name)
+        study = optuna.load_study(study_name=name, storage=_storage(path))
         is_whole = len(study.get_trials(deepcopy=False)) == path.read_bytes().count(b"\n") - 1
     except Exception:  # Optuna has no common error for a journal that it cannot read
         is_whole = False
     if not is_whole:
         _repair(path, name)
-        study = _load(path, name)
+        study = optuna.load_study(study_name=name, storage=_storage(path))
     return study
 
 
-def _load(path: Path, name: str) -> optuna.Study:
-    storage = JournalStorage(JournalFileBackend(str(path), JournalFileOpenLock(str(path))))
-    if storage.get_all_studies():  # load_if_exists would write a line each time
-        return optuna.load_study(study_name=name, storage=storage)
-    return optuna.create_study(study_name=name, storage=storage, direction="maximize")
+def _create(path: Path, name: str) -> optuna.Study:
+    return optuna.create_study(study_name=name, storage=_storage(path), direction="maximize")
+
+
+def _storage(path: Path) -> JournalStorage:
+    return JournalStorage(JournalFileBackend(str(path), JournalFileOpenLock(str(path))))
 
 
 def _make_writable(path: Path) -> None:
@@ -77,11 +78,15 @@ def _repair(path: Path, name: str) -> None:
     trials = [json.dumps(entry) for entry in map(_parse, lines) if _is_trial(entry)]
     kept = _keep(path)
     _keep(path.with_name("trials.csv"))  # it may have trials that the journal lost
-    _load(path, name)
+    _create(path, name)
     with atomic_write(path) as temporary:
-        temporary.write_text(path.read_text(encoding="utf-8") + "".join(f"{line}\n" for line in trials), encoding="utf-8")
+        temporary.write_text(
+            path.read_text(encoding="utf-8") + "".join(f"{line}\n" for line in trials), encoding="utf-8"
+        )
     lost = len(lines) - len(trials) - len(names)
-    print(f"{path}: {lost} lines cannot be read; {len(trials)} trials are kept, the old file is {kept}", file=sys.stderr)
+    print(
+        f"{path}: {lost} lines cannot be read; {len(trials)} trials are kept, the old file is {kept}", file=sys.stderr
+    )
 
 
 def _parse(line: bytes) -> dict:

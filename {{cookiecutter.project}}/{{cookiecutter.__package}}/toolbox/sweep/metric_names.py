@@ -11,7 +11,20 @@ from ...metrics import scoring_names
 
 # Words that name a split or a moment: every score of a sweep is cross-validated.
 IGNORED = {
-    *("val", "valid", "validation", "test", "testing", "eval", "evaluation", "dev", "holdout", "train", "training", "cv"),
+    *(
+        "val",
+        "valid",
+        "validation",
+        "test",
+        "testing",
+        "eval",
+        "evaluation",
+        "dev",
+        "holdout",
+        "train",
+        "training",
+        "cv",
+    ),
     *("epoch", "step", "best", "final", "max", "min", "mean", "avg", "overall", "dataloader", "idx"),
 }
 # The first that the target has: with a positive class, the score of that class.

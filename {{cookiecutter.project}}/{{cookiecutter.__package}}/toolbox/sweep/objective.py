@@ -52,7 +52,7 @@ class Objective:
         self.tables: dict[tuple, tuple[Schema, CrossValidator]] = {}
 
     def __call__(self, point: dict[str, Any]) -> tuple[CrossValidator, Pipeline, Callable, str]:
-        """The folds, the unfitted pipeline, the scorer and its name.
+        """Build the folds, the unfitted pipeline, the scorer and its name.
 
         Raises UserError for values that the stages would refuse in params.yaml.
         """
@@ -89,13 +89,14 @@ class Objective:
 def _prepare(settings: Params) -> tuple[Schema, pd.DataFrame]:
     """The schema and the training rows that prepare would write."""
     data = settings.data
-    raw, _ = reader.read(data.path, data.types)
+    raw, _ = reader.read(data.path)
     cleaned = clean.clean(
         raw,
         target=data.target,
         task=data.task,
         types=data.types,
         drop=data.drop,
+        missing=data.missing,
         duplicates=settings.prepare.duplicates,
     )
     train, _, schema = prepare.split_and_describe(cleaned, data, settings.prepare)

@@ -44,7 +44,8 @@ class Parameter:
     @property
     def multiples(self) -> range:
         """The multiples of the step that numbers in the range are rounded to."""
-        first, last = floor(self.low / self.step + 0.5), ceil(self.high / self.step - 0.5)
+        step = self.step or 1
+        first, last = floor(self.low / step + 0.5), ceil(self.high / step - 0.5)
         return range(max(first, 1) if self.log else first, last + 1)
 
     def suggest(self, trial: BaseTrial) -> float:
@@ -64,7 +65,7 @@ class Parameter:
             position = np.searchsorted(np.cumsum(self.probabilities), number * sum(self.probabilities))
             return self.values[min(int(position), len(self.values) - 1)]
         if self.values:
-            return self.values[number]
+            return self.values[int(number)]
         if self.shape:
             value = _quantile(self.shape, number)
             return value if self.step is None else _tidy(round(value / self.step) * self.step)
@@ -100,7 +101,7 @@ class Space:
         model: of every trial; None if train.model is searched too.
         scoring: scikit-learn's name of the score to maximize; None for cv_mean with the scoring of params.yaml.
         target: the score to stop at.
-        notes: lines about what is read differently or left out.
+        notes: lines about keys that are read differently or left out.
     """
 
     method: str

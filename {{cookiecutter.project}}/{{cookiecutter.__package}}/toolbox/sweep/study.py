@@ -1,7 +1,7 @@
 """A study: a search, the inputs that decide its scores, and its trials.
 
-It is a folder in results/sweep, named after the hash of its inputs: rows, params, space and code. So changed inputs begin
-a new study, and trials of an old one are not reused.
+It is a folder in results/sweep, named after the hash of its inputs: rows, params, space and code. So changed inputs
+begin a new study, and trials of an old one are not reused.
 """
 
 import hashlib
@@ -51,22 +51,22 @@ class Study:
 
     @property
     def best_value(self) -> float | None:
-        return max((trial.value for trial in self.complete), default=None)
+        return max((trial.values[0] for trial in self.complete), default=None)
 
     def best(self, count: int) -> list[FrozenTrial]:
         """The best trials, the best first; of those with the same values, the first."""
         by_point: dict[str, FrozenTrial] = {}
         for trial in self.complete:
             known = by_point.setdefault(to_json_text(self.space.point(trial.params)), trial)
-            if trial.value > known.value:
+            if trial.values[0] > known.values[0]:
                 by_point[to_json_text(self.space.point(trial.params))] = trial
-        return sorted(by_point.values(), key=lambda trial: -trial.value)[:count]
+        return sorted(by_point.values(), key=lambda trial: -trial.values[0])[:count]
 
     def experiment(self, trial: FrozenTrial) -> str:
         """The name of the DVC experiment that a trial becomes: purpose.model.number."""
         return f"hyperparameter_tuning.{self.model(trial)}.{self.name.rpartition('-')[2]}-{trial.number:03d}"
 
-    def model(self, trial: FrozenTrial) -> str:
+    def model(self, trial: FrozenTrial) -> Any:
         return self.space.point(trial.params).get(MODEL, self.space.model)
 
 
@@ -95,7 +95,7 @@ def open_study(file: str, space: Space, values: dict[str, Any]) -> Study:
 
 
 def _inputs(space: Space, values: dict[str, Any]) -> tuple[dict[str, str], dict[str, Any]]:
-    """The MD5 of each file or folder and the value of each param that decide a score, except those that are searched."""
+    """The MD5 of files and the values of params that decide a score, except the params that are searched."""
     keys = [*space.fixed, *(parameter.key for parameter in space.parameters)]
     from_raw = any(key.startswith(("data.", "prepare.")) for key in keys)
     stages = read_yaml(PIPELINE)["stages"]

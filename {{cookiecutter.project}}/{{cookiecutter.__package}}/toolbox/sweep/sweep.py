@@ -125,9 +125,7 @@ def _search(study: Study, objective: Objective, arguments: Namespace) -> bool:
     try:
         with _executor(address, arguments.jobs) as executor:
             search = Search(study, objective, executor, grid)
-            with tqdm(
-                total=total, initial=len(study.trials), unit="trial", desc=study.name, mininterval=0.5
-            ) as bar:
+            with tqdm(total=total, initial=len(study.trials), unit="trial", desc=study.name, mininterval=0.5) as bar:
                 for finished in search.until(total):
                     if study.best_value is not None:
                         bar.set_postfix_str(f"best {study.best_value:.4g}", refresh=False)
@@ -170,7 +168,9 @@ def _experiment(study: Study, trial: FrozenTrial, values: dict[str, Any]) -> str
     ]
     _dvc("exp", "run", "--temp", "--name", name, *options)
     if name not in _experiment_names():
-        raise UserError(f"{name}: DVC ran this experiment and does not have it; is the history here? git fetch --unshallow")
+        raise UserError(
+            f"{name}: DVC ran this experiment and does not have it; is the history here? git fetch --unshallow"
+        )
     return name
 
 

@@ -169,9 +169,8 @@ class _Reader:
         if not parameters:
             arguments = list(dict.fromkeys(name for model in self.models for name in self.arguments(model)))
             named = f" {', '.join(left_out)}: not of this model;" if left_out else ""
-            raise UserError(
-                f"parameters:{named} nothing to search; train.model is {', '.join(self.models)}, with {', '.join(arguments)}"
-            )
+            model = f"train.model is {', '.join(self.models)}, with {', '.join(arguments)}"
+            raise UserError(f"parameters:{named} nothing to search; {model}")
         fixed = {key: parameter.values[0] for key, parameter in parameters.items() if len(parameter.values) == 1}
         return fixed, [parameter for key, parameter in parameters.items() if key not in fixed]
 
@@ -234,7 +233,7 @@ class _Reader:
 
     def known_keys(self, name: str) -> list[str]:
         model, argument = model_of(name), name.rpartition(".")[2]
-        if name in self.leaves or (model in self.models and argument in self.arguments(model)):
+        if name in self.leaves or (model and model in self.models and argument in self.arguments(model)):
             return [name]
         if keys := [f"train.{model}.{name}" for model in self.models if name in self.arguments(model)]:
             return keys
@@ -248,7 +247,9 @@ class _Reader:
         known = arguments | {key: key for key in self.leaves if model_of(key) in (None, *self.models)}
         last = name.rpartition(".")[2]
         if match := get_close_matches(name, known, n=1, cutoff=0.87) or get_close_matches(last, arguments, 1, 0.87):
-            raise UserError(f"parameters.{name}: not a hyperparameter of {' or '.join(self.models)}; did you mean {match[0]}?")
+            raise UserError(
+                f"parameters.{name}: not a hyperparameter of {' or '.join(self.models)}; did you mean {match[0]}?"
+            )
 
     def arguments(self, model: str) -> dict[str, Any]:
         return getattr(MODELS[model], self.task).get_params()
@@ -264,18 +265,20 @@ class _Reader:
             raise UserError(f"{where}: {', '.join(unknown)}: not of {shape}; use {', '.join(allowed)}")
         if "value" in allowed or "values" in allowed:
             return self.listed_parameter(key, spec, shape)
-        step = None
+        step: float | None = None
         if shape == "int_uniform":
             step = 1
         elif "q" in allowed:
             step = _number(spec.get("q", 1), f"{where}.q")
-            if step <= 0:
-                raise UserError(f"{where}.q: {step}: should be above 0")
+        if step is not None and step <= 0:
+            raise UserError(f"{where}.q: {step}: should be above 0")
         if "min" in allowed:
             parameter = _range_parameter(key, spec, shape, step)
             if shape in ("log_uniform", "q_log_uniform") and spec["min"] > 0:
                 ends = f"{parameter.low:.4g} to {parameter.high:.4g}"
-                self.notes.append(f"{where}: {shape}: bounds are exponents of e: {ends}; log_uniform_values takes values")
+                self.notes.append(
+                    f"{where}: {shape}: bounds are exponents of e: {ends}; log_uniform_values takes values"
+                )
             return parameter
         return _quantile_parameter(key, spec, shape.removeprefix("q_"), step)
 
@@ -311,13 +314,14 @@ class _Reader:
         self.note_unused(content, HYPERBAND_KEYS, "early_terminate")
         numbers = {key: _number(content[key], f"early_terminate.{key}") for key in HYPERBAND_KEYS[1:] if key in content}
         folds = self.leaves["train.n_splits"]
-        eta = numbers.get("eta", 3)
-        first = numbers.get("min_iter")
-        if first is None:
-            brackets = numbers.get("s", folds)
-            first = max(1, int(numbers.get("max_iter", folds) / max(eta, 1) ** min(brackets, 100)))
+        eta = int(numbers.get("eta", 3))
+        brackets = min(numbers.get("s", folds), 100)
+        default = max(1, numbers.get("max_iter", folds) / max(eta, 1) ** brackets)
+        first = int(numbers.get("min_iter", default))
         if first >= folds:
-            self.notes.append(f"early_terminate: starts after {first} folds, and there are {folds}: no trial ends early")
+            self.notes.append(
+                f"early_terminate: starts after {first} folds, and there are {folds}: no trial ends early"
+            )
         try:
             return SuccessiveHalvingPruner(min_resource=first, reduction_factor=eta)
         except (TypeError, ValueError) as error:
