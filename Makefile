@@ -6,10 +6,10 @@ BIN := $(CURDIR)/.venv/bin
 unexport PYTHONDONTWRITEBYTECODE
 export PATH := $(BIN):$(PATH)
 # Tests run side by side: the threads of one process would wait for the threads of the other.
-test test-fast: export OMP_NUM_THREADS = 1
+test test-all test-fast: export OMP_NUM_THREADS = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-fast lint bench corpus requirements
+.PHONY: help demo test test-all test-fast lint bench corpus requirements
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' Makefile
@@ -18,11 +18,14 @@ demo: .venv/ready ## generate a project from the sample, run it, search, compare
 	sh demo.sh
 
 test: .venv/ready lint ## run the linters and all tests
-	python -m pytest -m "not slow" -n 2
-	python -m pytest -m slow -n 2 --dist loadgroup
+	python -m pytest -m "not slow and not nightly" -n 2
+	python -m pytest -m "slow and not nightly" -n 2 --dist loadgroup
+
+test-all: test ## run the tests that are slow and rare, too
+	python -m pytest -m nightly -n 2 --dist loadgroup
 
 test-fast: .venv/ready ## run the tests that need no DVC
-	python -m pytest -m "not slow" -n 2
+	python -m pytest -m "not slow and not nightly" -n 2
 
 lint: .venv/ready ## check style and formatting
 	ruff check tests benchmarks corpus

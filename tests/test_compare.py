@@ -11,6 +11,7 @@ from io import StringIO
 import numpy as np
 import pandas as pd
 import pytest
+from commands import MANY
 from conftest import BakedProject
 from scipy import stats
 
@@ -49,25 +50,6 @@ def command(project: BakedProject, *arguments: str, code: int = 0) -> str:
 def commands(project: BakedProject, *given: tuple[str, ...]) -> list[str]:
     """What each command prints, its one line for a mistake included, with Python and DVC loaded once."""
     return json.loads(project.run(sys.executable, "-c", MANY, json.dumps(given)))
-
-
-MANY = """
-import io, json, sys
-from contextlib import redirect_stdout
-from importlib import import_module
-from penguins.core.errors import UserError
-from penguins.toolbox.cli import COMMANDS, parser
-printed = []
-for words in json.loads(sys.argv[1]):
-    arguments = parser().parse_args(words)
-    with redirect_stdout(io.StringIO()) as output:
-        try:
-            import_module(f"penguins.toolbox.{COMMANDS[arguments.command]}").run(arguments)
-        except UserError as error:
-            print(f"error: {error}")
-    printed.append(output.getvalue())
-print(json.dumps(printed))
-"""
 
 
 def compared(project: BakedProject, *arguments: str) -> dict[str, dict]:

@@ -8,6 +8,7 @@ import sys
 
 import pytest
 from conftest import TEMPLATE, BakedProject
+from quick_project import finish_quickly
 from recipes import blocks, join_lines
 
 mlflow = pytest.importorskip("mlflow")
@@ -16,26 +17,14 @@ pytest.importorskip("wandb")
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("export-recipes")]
 
 PAGE = (TEMPLATE / "docs/coming-from-mlflow.md").read_text(encoding="utf-8")
-QUICK = {
-    "n_splits: 5": "n_splits: 2",
-    "train_sizes: [0.1, 0.3, 0.6, 1.0]": "train_sizes: [1.0]",
-    "n_repeats: 5": "n_repeats: 1",
-}
 
 
 @pytest.fixture(scope="module")
 def quick(cookiecutter, tmp_path_factory):
     """A finished project whose stages take seconds; shared, so copy it before changing it."""
     folder = tmp_path_factory.mktemp("exercises")
-    project = BakedProject(folder / "penguins", cookiecutter(folder))
-    text = project.read("params.yaml")
-    for old, new in QUICK.items():
-        assert text.count(old) == 1
-        text = text.replace(old, new)
-    (project.path / "params.yaml").write_text(text, encoding="utf-8")
-    project.dvc("repro", "-q")
-    project.commit("First results")
-    return project
+    cookiecutter(folder)
+    return finish_quickly(folder / "penguins")
 
 
 @pytest.fixture

@@ -51,6 +51,7 @@ def test_an_extra_fits_the_pins_on_every_python_and_system(baked, extra):
         assert int(pinned["mlflow"].split(".")[0]) >= 3
 
 
+@pytest.mark.nightly
 @pytest.mark.parametrize("python", PYTHONS)
 @pytest.mark.parametrize("system", SYSTEMS)
 def test_all_extras_fit_the_pins_together(baked, python, system):
@@ -75,6 +76,7 @@ def test_no_pin_has_an_address():
         assert "://" not in (folder / "requirements.txt").read_text()
 
 
+@pytest.mark.nightly
 @pytest.mark.parametrize("extra", WORKS)
 def test_the_lowest_version_of_an_extra_works_beside_the_pins(baked, tmp_path, extra):
     extras = tomllib.loads(baked.read("pyproject.toml"))["project"]["optional-dependencies"]

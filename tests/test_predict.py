@@ -15,11 +15,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import yaml
-from conftest import BakedProject, run
+from commands import MANY, QUICK
+from conftest import TEMPLATE, BakedProject, copy_project, run
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
-from test_compare import MANY
-from test_project import QUICK
 
 pytestmark = pytest.mark.xdist_group("predict")  # one worker, so that what they share is made once
 
@@ -39,8 +38,7 @@ def predict(project: BakedProject, *given: tuple[str, ...]) -> list[str]:
 def shared(finished, tmp_path_factory):
     """A project with a version v1.0.0 in stage prod, a later commit with another model, and its clone that has no data."""
     folder = tmp_path_factory.mktemp("shared") / "copy"
-    shutil.copytree(finished.path.parent, folder, symlinks=True)
-    project = BakedProject(folder / "penguins", "")
+    project = copy_project(finished, folder)
     project.run("git", "tag", "-a", "-m", "first", "penguins@v1.0.0")
     project.run("git", "tag", "-a", "-m", "to production", "penguins#prod#1")
     project.dvc("push", "-q")
@@ -97,21 +95,22 @@ def test_a_model_that_cannot_be_had_gives_one_line(shared, tmp_path):
         "penguins@prod": "penguins@prod: is not in the registry; it has v1.0.0 (no stage)",
         "penguins@v2.0.0": "penguins@v2.0.0: is not in the registry; it has v1.0.0 (no stage)",
         "pinguins@prod": "pinguins@prod: the registry has no version of that name; are its tags here? git fetch --tags",
-        "nope": "there is no revision or experiment 'nope'; dvc exp list -A and git log have their names",
-        "": "there is no revision or experiment ''",
-        "HEAD~2": "models/model.skops: was not made in",
+        "nope": "'nope': is not a commit, branch, tag or experiment",
+        "": "'': is not a commit, branch, tag or experiment",
+        "HEAD~2": "models/model.skops: dvc.lock of",
     }
     words = [(str(shared.input), "--model", name) for name in cases]
     for line, message in zip(predict(clone, *words, (str(shared.input),)), [*cases.values(), HERE], strict=True):
         assert line.startswith(f"error: {message}")
         assert line.count("\n") == 1
-    shutil.rmtree(folder / "penguins-remote")
+    clone.dvc("remote", "modify", "--local", "storage", "url", str(tmp_path / "empty"))
     shutil.rmtree(clone.path / ".dvc" / "cache", ignore_errors=True)
     (line,) = predict(clone, (str(shared.input), "--model", "penguins@v1.0.0"))
-    assert "is neither in the cache nor in the remote; where it was made, run: dvc push" in line
+    assert "neither the cache nor the DVC remote" in line or "nor the remote" in line, line
+    assert "where it was made, run: dvc push" in line
 
 
-HERE = "data/prepared/schema.json is missing or damaged; run: dvc repro prepare"
+HERE = "models/model.skops: there is no such model; run dvc repro, or fetch it with dvc pull"
 
 
 def test_a_project_within_a_repository_has_its_folder_in_the_registry(bake, tmp_path):
@@ -119,11 +118,11 @@ def test_a_project_within_a_repository_has_its_folder_in_the_registry(bake, tmp_
     project = bake()
     project.commit("Add penguins")
     project.run("git", "tag", "-a", "-m", "first", "penguins=penguins@v1.0.0")
-    resolve = "from penguins.toolbox.models import resolve; print(resolve('penguins@v1.0.0'))"
+    resolve = "from penguins.core.revisions import resolve; print(resolve('penguins@v1.0.0'))"
     assert project.run(sys.executable, "-c", resolve) == project.run("git", "rev-parse", "HEAD")
 
 
-# --- The README -------------------------------------------------------------------------------------------------------
+# --- The pages -------------------------------------------------------------------------------------------------------
 
 
 def test_what_a_run_leaves_is_declared_or_in_git(bake):
@@ -133,7 +132,7 @@ def test_what_a_run_leaves_is_declared_or_in_git(bake):
     for stage in pipeline.values():
         for out in [*stage["outs"], *stage["metrics"]]:
             declared.add(out if isinstance(out, str) else next(iter(out)))
-    table = project.read("README.md").partition("## What a run leaves")[2].partition("\n## ")[0]
+    table = (TEMPLATE / "docs/results.md").read_text(encoding="utf-8").partition("\n## ")[0]
     rows = [line.split(" | ") for line in table.splitlines() if line.startswith("| ")][1:]
     paths = [path for cells in rows for path in re.findall(r"[\w./]+", cells[0].strip("| "))]
     assert len(paths) > 12
@@ -178,8 +177,8 @@ def trained(cookiecutter, tmp_path_factory):
         Path("params.yaml").write_text(text)
         for stage in ("prepare", "train"):
             importlib.import_module(f"predicting.stages.{stage}").main()
-        names = ("predicting.toolbox.predict", "predicting.__main__", "predicting.errors", "predicting.schema")
-        modules = {name.rpartition(".")[2].strip("_"): importlib.import_module(name) for name in names}
+        names = ("predicting.toolbox.predict", "predicting.toolbox.cli", "predicting.core.errors")
+        modules = {name.rpartition(".")[2]: importlib.import_module(name) for name in names}
         yield SimpleNamespace(**modules)
 
 
@@ -188,7 +187,7 @@ def predicted(trained, source: str) -> int | None:
     output = Path("p.parquet")
     output.unlink(missing_ok=True)
     try:
-        trained.predict.run(trained.main.parser().parse_args(["predict", source, "-o", str(output)]))
+        trained.predict.run(trained.cli.parser().parse_args(["predict", source, "-o", str(output)]))
     except trained.errors.UserError as error:
         assert "\n" not in str(error)
         assert not output.exists()
@@ -256,7 +255,7 @@ def test_any_csv_is_predicted_row_by_row_or_refused_in_one_line(trained, rows, c
     comments = [row for row in rows if row[0].startswith("#") and not any(cell.strip() for cell in row[1:])]
     rows = [row for row in rows if row not in comments]
     pd.DataFrame(rows, columns=NAMES).to_csv("any.csv", index=False)
-    trained.predict.ROWS = chunk
+    trained.predict.CHUNK_ROWS = chunk
     assert predicted(trained, "any.csv") in (None, len(rows))
 
 
@@ -269,5 +268,5 @@ def test_any_parquet_is_predicted_row_by_row_or_refused_in_one_line(trained, dat
         values = data.draw(st.lists(st.none() | TYPED[kind], min_size=rows, max_size=rows))
         columns[name] = pa.array(values, kind)
     pq.write_table(pa.table(columns), "any.parquet")
-    trained.predict.ROWS = chunk
+    trained.predict.CHUNK_ROWS = chunk
     assert predicted(trained, "any.parquet") in (None, rows)

@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 import yaml
 from browser import plots_drawn
+from commands import QUICK, set_param
 from conftest import SAMPLE, TEMPLATE, BakedProject, run
 from recipes import indented_commands, section
 
@@ -18,7 +19,6 @@ pytestmark = pytest.mark.slow
 
 # Extras whose packages the toolbox imports.
 EXTRAS = ("dask", "mlflow", "report", "sweep", "wandb")
-QUICK = ("-S", "train.train_sizes=[1.0]", "-S", "train.n_splits=2", "-S", "evaluate.importance.n_repeats=1")
 
 
 def stages_run(output: str) -> list[str]:
@@ -201,12 +201,6 @@ def test_what_is_new_is_named_in_a_temporary_run_and_not_compared_without_a_cach
     shutil.rmtree(project.path / ".dvc/cache")
     output = project.dvc("repro", "-f", "-s", "prepare")
     assert "columns are not compared with the last run, which is not in DVC's cache" in output
-
-
-def set_param(project: BakedProject, old: str, new: str) -> None:
-    text = project.read("params.yaml")
-    assert text.count(old) == 1
-    (project.path / "params.yaml").write_text(text.replace(old, new), encoding="utf-8")
 
 
 def test_no_output_that_dvc_caches_is_in_git(finished):

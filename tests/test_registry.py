@@ -11,6 +11,7 @@ from threading import Thread
 
 import gto.constants
 import pytest
+from commands import set_param
 from conftest import SAMPLE, TEMPLATE, BakedProject, run
 from example.core import revisions, schema
 from example.core.errors import UserError
@@ -18,7 +19,6 @@ from example.toolbox import cli, model_card
 from example.toolbox.registry import register, registry, rollback
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from test_project import set_param
 
 COMMANDS = {"register": register, "registry": registry, "rollback": rollback, "model-card": model_card}
 

@@ -8,9 +8,9 @@ from contextlib import contextmanager
 from html.parser import HTMLParser
 
 import pytest
+from commands import QUICK, set_param
 from conftest import BakedProject, copy_project
 from playwright.sync_api import sync_playwright
-from test_project import QUICK, set_param
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("report")]  # one worker, so that what they share is made once
 

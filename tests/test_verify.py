@@ -16,10 +16,10 @@ from pathlib import Path
 import psutil
 import pytest
 import yaml
+from commands import set_param
 from conftest import BakedProject
 from example.core.errors import UserError
 from example.toolbox import verify as module
-from test_project import set_param
 
 OUTPUTS = [
     ("prepare", "data/prepared/schema.json"),

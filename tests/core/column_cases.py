@@ -82,7 +82,7 @@ COLUMNS = {
     "dates and a question mark": (
         [*DAYS.strftime("%d.%m.%Y")[1:], "?"],
         "date",
-        "dates as %d.%m.%Y; 1 values such as '?' count as missing",
+        "dates as %d.%m.%Y; 1 value, '?', counts as missing",
     ),
     "times of day": (["10:30", "23:05"] * 30, "number", "durations or times of day, in seconds"),
     "durations": (["1 days 02:03:04", "00:00:10.5"] * 30, "number", "durations or times of day, in seconds"),

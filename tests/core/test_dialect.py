@@ -1,10 +1,12 @@
 """How a table is written: encodings, odd bytes, delimiters, quotes, escapes and headers, as people and programs do."""
 
 import bz2
+import contextlib
 import csv
 import gzip
 import io
 import os
+import time
 import zipfile
 from pathlib import Path
 
@@ -23,7 +25,7 @@ def repeat(*rows: str, times: int = 20) -> str:
 def read(content: str | bytes, path: Path = Path("table.csv")) -> tuple[dialect.Format, list[list[str]]]:
     path.write_bytes(content.encode() if isinstance(content, str) else content)
     form = dialect.detect(path)
-    return form, list(dialect.read_rows(path, form))
+    return form, list(dialect.read_rows(path, form)) if form.kind == "csv" else []
 
 
 @pytest.fixture(autouse=True)
@@ -147,6 +149,7 @@ HEADLESS = {
     "dates": repeat("2024-01-01,1.5,p", "2024-01-02,2.5,q"),
     "words": repeat("red,p,small", "blue,q,large", "red,q,small", "blue,p,large"),
     "quantiles, each row rising": "".join(f"{i},{i + 1.5},{i + 2},{i + 3},{i + 4.5}\n" for i in range(40)),
+    "some rows falling": "5.1,3.5,1.4,0.2,0\n" + repeat("4.9,3.5,1.5,0.4,0", "6.4,3.2,4.5,1.5,1", "7,3.2,4.7,1.4,1"),
     "digits": "".join(f"{i % 7},{i % 5},{i % 3}\n" for i in range(1, 60)),
     "a missing number": "5.1,,setosa\n" + repeat("4.9,3,virginica", "5.5,2,setosa"),
 }
@@ -210,7 +213,7 @@ def test_odd_code_units_of_utf_16():
         (bytes(range(256)) * 9, "is neither text nor Parquet"),
         (b"\0" * 10_000, "is neither text nor Parquet"),
         (b"", "is empty"),
-        (gzip.compress(b"a,y\n1,p\n" * 999)[:-20], "cannot be read"),
+        (gzip.compress(b"a,y\n1,p\n" * 999, mtime=0)[:-20], "cannot be read"),
         (b"PK\x03\x04broken", "is a zip that is cut off"),
     ],
 )
@@ -245,7 +248,7 @@ def test_a_pipe_and_a_device_are_refused_without_reading():
 
 
 def test_only_the_first_bytes_are_read(monkeypatch):
-    Path("t.csv.gz").write_bytes(gzip.compress(b"a,y\n" + b"1,p\n" * 100_000 + b"\xff\xfe\0\n" * 100))
+    Path("t.csv.gz").write_bytes(gzip.compress(b"a,y\n" + b"1,p\n" * 100_000 + b"\xff\xfe\0\n" * 100, mtime=0))
     counted = []
     monkeypatch.setattr(text._Limited, "readinto", counting(text._Limited.readinto, counted))
     form = dialect.detect("t.csv.gz", 10_000)
@@ -264,15 +267,11 @@ def counting(function, counted: list[int]):
 
 @pytest.mark.parametrize("quote", ['"', '""', '"a', "'", "\\", '\\"', ',"', "\0", "\ufeff", "1,", "a;b|"])
 def test_time_grows_with_the_size_and_not_faster(quote):
-    import time
-
     def seconds(size: int) -> float:
         content = HEAD + (quote * size)[:size] + "\n"
         start = time.process_time()
-        try:
+        with contextlib.suppress(dialect.TableError):
             read(content)
-        except dialect.TableError:
-            pass
         return time.process_time() - start
 
     seconds(1000)
@@ -281,7 +280,9 @@ def test_time_grows_with_the_size_and_not_faster(quote):
 
 # --- Any table --------------------------------------------------------------------------------------------------
 
-FIELDS = st.text(st.characters(codec="utf-8", exclude_characters="\0\ufeff\x1a\r", exclude_categories=["Cc"]), max_size=8)
+FIELDS = st.text(
+    st.characters(codec="utf-8", exclude_characters="\0\ufeff\x1a\r", exclude_categories=["Cc"]), max_size=8
+)
 
 
 @settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -296,10 +297,11 @@ def test_a_table_with_all_fields_quoted_is_read_as_it_was_written(rows, delimite
     writer.writerows([["first name", "second name", "third name"], *rows])
     form, read_back = read(table.getvalue().encode(encoding))
     assert form.dialect["delimiter"] == delimiter
-    header = list(form.names) == ["first name", "second name", "third name"]
-    assert header
+    assert list(form.names) == ["first name", "second name", "third name"]
     written = [row for row in rows if not dialect.is_comment(row)]
-    assert [[field.strip() for field in row] for row in read_back] == [[field.strip() for field in row] for row in written]
+    assert [[field.strip() for field in row] for row in read_back] == [
+        [field.strip() for field in row] for row in written
+    ]
 
 
 @settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -310,5 +312,5 @@ def test_any_bytes_are_read_or_refused_in_one_line(content):
     except dialect.TableError as error:
         assert "\n" not in str(error)
     else:
-        assert form.names
+        assert form.names or form.kind == "parquet"
         assert all(isinstance(field, str) for row in rows for field in row)

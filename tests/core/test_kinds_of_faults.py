@@ -70,6 +70,18 @@ def test_plain_whole_numbers_stay_numbers(cleaned, labels):
     assert result.table["y"].tolist() == [int(float(label)) for label in repeated(labels)]
 
 
+def test_declared_text_stays_text(cleaned):
+    columns = {"code": repeated(["007", "012", "100"]), "y": repeated(["1", "2", "3"])}
+    result, typed = cleaned(columns, parquet=True)
+    assert result.table["y"].tolist() == columns["y"]
+    assert (typed["code"].type, typed["code"].values.tolist()) == ("category", columns["code"])
+
+
+def test_leading_zeros_of_a_csv_are_numbers_as_before(cleaned):
+    _, typed = cleaned({"zip": repeated(["01234", "02345", "12345"]), "y": repeated(["1.5", "2.5", "3.7"])})
+    assert (typed["zip"].type, typed["zip"].values[0]) == ("number", 1234)
+
+
 def test_duplicates_are_found_before_labels_become_numbers(tmp_path):
     path = tmp_path / "table.csv"
     pd.DataFrame({"x": [1] * 40, "y": ["01", "1"] * 20}).to_csv(path, index=False)
@@ -77,7 +89,9 @@ def test_duplicates_are_found_before_labels_become_numbers(tmp_path):
     assert (result.duplicates, result.table["y"].tolist()) == (38, ["01", "1"])
 
 
-@pytest.mark.parametrize(("wanted", "task_", "first"), [("category", "classification", "1"), ("number", "regression", 1.0)])
+@pytest.mark.parametrize(
+    ("wanted", "task_", "first"), [("category", "classification", "1"), ("number", "regression", 1.0)]
+)
 def test_data_types_covers_the_target(cleaned, wanted, task_, first):
     values = [*map(str, range(1, 31)), *map(str, range(1, 31))]
     result, typed = cleaned({"y": values}, types={"y": wanted})
@@ -133,7 +147,8 @@ def test_groups_of_long_ids_are_hashed_apart():
 
 @pytest.mark.parametrize("parquet", [False, True])
 @pytest.mark.parametrize(
-    "labels", [["NA", "EU", "AS", "AF"], ["nan", "bap", "pita"], ["null", "string", "list"], ["inf", "sup"], ["NULL", "ok"]]
+    "labels",
+    [["NA", "EU", "AS", "AF"], ["nan", "bap", "pita"], ["null", "string", "list"], ["inf", "sup"], ["NULL", "ok"]],
 )
 def test_a_word_among_words_is_a_word(cleaned, labels, parquet):
     result, _ = cleaned({"y": repeated(labels)}, parquet=parquet)
@@ -165,6 +180,8 @@ def test_a_word_for_no_value_is_missing_and_named_with_its_count(cleaned, column
     [
         (["NA"], ["NA", "EU", "AS", "AF"], {"NA"}),
         ([], ["male", "female", "NA"], set()),
+        ([], ["yes", "no", "NA"], set()),
+        (["?"], ["1.5", "NA", "2"], {"NA"}),  # among numbers
         (["-999"], ["-999", "1.5", "2"], {"-999"}),
         (["unknown"], ["unknown", "red", "NA"], {"unknown"}),
     ],
@@ -231,7 +248,14 @@ def test_numbers_as_people_write_them(kind):
 
 @pytest.mark.parametrize(
     "texts",
-    [["5 kg", "7 lb"], ["5 mW", "7 MW"], ["5%", "0.5"], ["12 Jan 2020 x", "3 May 2021 y"], ["1a", "2b"], ["Room (12)", "x"]],
+    [
+        ["5 kg", "7 lb"],
+        ["5 mW", "7 MW"],
+        ["5%", "0.5"],
+        ["12 Jan 2020 x", "3 May 2021 y"],
+        ["1a", "2b"],
+        ["Room (12)", "x"],
+    ],
 )
 def test_other_units_are_not_mixed(texts):
     assert infer.infer_type(pd.Series(repeated(texts), dtype="str")).type == "category"
@@ -323,7 +347,7 @@ def test_a_long_value_takes_time_in_proportion_to_its_length(shape):
 @settings(max_examples=200, deadline=None)
 @given(st.text(max_size=40))
 def test_any_text_is_read_or_left_as_it_is(text):
-    number, factor, unit = literals.split_number(text)
+    number, factor, _ = literals.split_number(text)
     assert isinstance(number, str)
     assert factor > 0
     numbers = literals.parse_numbers(Counter({text: 3}))

@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 import skops.io
 from column_cases import COLUMNS, DAYS, ROWS
-from example.core import infer, model_file, paths, reader, revisions, schema
+from example.core import clean, infer, model_file, paths, reader, revisions, schema
 from example.core.errors import UserError
 from example.stages import evaluate, prepare, train
 from example.toolbox import cli, predict
@@ -66,10 +66,12 @@ def test_a_cell_is_read_as_in_training_whatever_is_beside_it(params, form):
     params(data={"path": file, "target": "y", "types": TYPES}, prepare={"duplicates": "keep"})
     prepare.main()
     raw, _ = reader.read(file)
+    clean.mask_missing(raw, None)
+    decimal = clean.find_decimal_mark(raw)
     chunks = [reader.to_frame(table) for table in reader.read_chunks(file, 7).tables]
     for name in CELLS:
         column = schema.load().column(name)
-        expected = infer.infer_type(raw[name], TYPES.get(name)).values
+        expected = infer.infer_type(raw[name], TYPES.get(name), decimal).values
         read = [infer.read_as(chunk[name], column) for chunk in chunks]
         assert (name, [strays.tolist() for _, strays in read]) == (name, [[]] * len(read))
         values = pd.concat([values for values, _ in read], ignore_index=True)
@@ -130,12 +132,12 @@ WARNED = {
     ),
     "a missing cell": (
         lambda table: table.assign(site=[None, None, *table["site"][2:]]),
-        "'site' is missing in 2 of 120 rows, and was in none of training",
+        "'site' is missing in 2 of 120 rows; the training data had no missing value",
     ),
     "a missing cell as in training": (lambda table: table.assign(colour=None), None),
     "a question mark": (
         lambda table: table.assign(weight=["?", *table["weight"][1:]]),
-        "'weight' is missing in 1 of 120 rows, and was in none of training",
+        "'weight' is missing in 1 of 120 rows; the training data had no missing value",
     ),
     "sixty numbers that are none": (
         lambda table: table.assign(weight=["x", "1"] * 60),
@@ -189,7 +191,7 @@ REFUSED = {
     ),
     "words for numbers": (
         lambda table: table.assign(weight=["x"] * 61 + ["1"] * 59),
-        r"most cells of a column cannot be read: 'weight' as numbers in 61 of 120 rows, such as 'x'$",
+        r"most values of a column cannot be read: 'weight' as numbers in 61 of 120 rows, such as 'x'$",
     ),
     "words for numbers beside missing ones": (
         lambda table: table.assign(weight=["x", "y", "3"] + [None] * 117),

@@ -269,7 +269,7 @@ def test_parquet_of_every_type(params):
         ("<!DOCTYPE html>\n<html></html>", "is a web page or XML"),
         ('[{"a": 1, "y": 2}]', "is JSON"),
         ("version 1 git-lfs\noid sha256:0\n", "is a pointer of Git LFS"),
-        ('a,y\n1,"x"\n"2,z\n3,x\n', "line 3: a quote opens a field and never closes"),
+        ('a,y\n1,"x"\n"2,z\n3,x\n', "lines 3 to 4: a stray quote"),
     ],
 )
 def test_a_table_that_cannot_be_read_is_refused(params, text, message):

@@ -13,7 +13,7 @@ from sniff.dialect import TableError
 from sniff.task import count_values, infer_task, target_column
 
 SAMPLE = Path(__file__).resolve().parent / "sample" / "penguins.csv"
-MAX_BYTES = 1 << 26  # of a CSV that are looked at; prepare reads all
+MAX_BYTES = 1 << 24  # of a CSV that are looked at; prepare reads all
 
 
 def inspect(answers: dict) -> dict[str, str | None]:
@@ -29,7 +29,8 @@ def inspect(answers: dict) -> dict[str, str | None]:
     try:
         column, task = target_and_task(source, target)
     except (TableError, OSError) as error:
-        raise TableError(f"data_path: {source} {error}") from error
+        printable = "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in str(source))
+        raise TableError(f"data_path: {printable} {error}") from error
     return {"source": str(source), "name": raw_name(source), "target": column, "task": task}
 
 

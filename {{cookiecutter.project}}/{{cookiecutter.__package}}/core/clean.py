@@ -12,7 +12,7 @@ from .errors import UserError
 from .infer import MAX_EXACT, TypedColumn, infer_type, read_durations, read_numbers
 from .schema import ColumnSchema, ColumnType, Schema
 from .sniff.dialect import TableError
-from .sniff.literals import AMBIGUOUS, MISSING, decimal_mark, missing_words
+from .sniff.literals import AMBIGUOUS, MISSING, decimal_mark, holds_words, missing_words
 from .sniff.names import did_you_mean, quote_list
 from .sniff.task import check_target, infer_task, plain_labels, target_column
 
@@ -23,7 +23,10 @@ SAMPLE_VALUES = 1000  # of a column, to find the decimal mark of the file
 MIN_ID_ROWS = 20  # rows above which a different value in each row is an id
 MIN_TOTAL_ROWS = 5  # rows above a row of totals
 MAX_TOTAL_FRACTION = 0.1  # share of rows that may be totals; a word in more rows is a category
-TOTAL = r"(?i)((grand|sub)[- ]?)?totals?:?|totals?\b.{0,30}|sum:?|summe:?|gesamt(summe)?:?|insgesamt:?|zusammen:?|totaux?|total(e|es)?"
+TOTAL = (  # in English, German, French, Italian and Spanish
+    r"(?i)((grand|sub)[- ]?)?totals?( .{0,30})?:?|sums?:?|summe:?|gesamt(summe)?:?|insgesamt:?|zusammen:?"
+    r"|totale?s?|totaux"
+)
 
 
 class Cleaned(NamedTuple):
@@ -37,6 +40,7 @@ class Cleaned(NamedTuple):
     duplicates: int
     decimal: str | None  # the decimal mark of the file
     missing: tuple[str, ...]  # texts that the user gave as missing
+    declared_text: frozenset[str]  # columns that a Parquet file declares as text
     notes: tuple[str, ...]
 
     @property
@@ -74,7 +78,8 @@ def clean(
         target = target_column(list(table), target)
         _check_names(list(table), target, drop=drop, types=types)
         notes = mask_missing(table, missing)
-        decimal = decimal_mark(_samples(table))
+        decimal = find_decimal_mark(table)
+        declared_text = _declared_text(table)
         typed = _typed_target(table[target], types.get(target), decimal)
         labels = _labels(table[target], typed, types.get(target))
         task = _choose_task(target, task, types.get(target), labels, typed, decimal)
@@ -86,7 +91,8 @@ def clean(
     notes += total_rows(table)
     rows = len(table)
     if task == "classification":
-        typed = typed._replace(values=_as_classes(labels, are_numbers=types.get(target) not in ("category", "text")))
+        are_numbers = types.get(target) not in ("category", "text") and target not in declared_text
+        typed = typed._replace(values=_as_classes(labels, are_numbers=are_numbers))
     else:
         typed = typed._replace(values=_as_numbers(typed.values))
     # Exact copies of a row are found before its target becomes a number.
@@ -96,7 +102,18 @@ def clean(
     table = table[table[target].notna()].reset_index(drop=True)
     if task == "classification" and pd.api.types.is_float_dtype(table[target]):
         table[target] = table[target].astype(np.int64)
-    return Cleaned(table, target, task, typed, rows, duplicate_rows, decimal, tuple(missing or ()), tuple(notes))
+    return Cleaned(
+        table=table,
+        target=target,
+        task=task,
+        typed_target=typed,
+        rows=rows,
+        duplicates=duplicate_rows,
+        decimal=decimal,
+        missing=tuple(missing or ()),
+        declared_text=declared_text,
+        notes=tuple(notes),
+    )
 
 
 # --- Missing values -------------------------------------------------------------------------------------------------
@@ -136,10 +153,7 @@ def _is_text(column: pd.Series) -> bool:
 
 def _given_missing(counts: Counter[str], given: set[str]) -> set[str]:
     """The texts that the user gave; among numbers and dates also every word for "no value"."""
-    others = Counter({text: count for text, count in counts.items() if text not in MISSING | given})
-    # A word among words is missing in the eyes of missing_words() if it is somewhere else, too.
-    are_words = AMBIGUOUS - missing_words(others + Counter(AMBIGUOUS))
-    return given | (set() if are_words else MISSING)
+    return given if holds_words([text for text in counts if text not in MISSING | given]) else {*MISSING, *given}
 
 
 def _taken(text: str, columns: dict[str, int]) -> str:
@@ -147,9 +161,10 @@ def _taken(text: str, columns: dict[str, int]) -> str:
     return f"{text!r} is read as missing, {sum(columns.values())} times in {names}; to change that, set data.missing"
 
 
-def _samples(table: pd.DataFrame) -> list[list[str]]:
-    """Some values of each column of text."""
-    return [table[name].dropna().head(SAMPLE_VALUES).unique().tolist() for name in table if _is_text(table[name])]
+def find_decimal_mark(table: pd.DataFrame) -> str | None:
+    """The decimal mark of a table, "." or ",", from some values of each column of text; None if they do not show it."""
+    texts = (table[name] for name in table if _is_text(table[name]))
+    return decimal_mark(column.dropna().head(SAMPLE_VALUES).unique().tolist() for column in texts)
 
 
 # --- The target -----------------------------------------------------------------------------------------------------
@@ -180,6 +195,12 @@ def _labels(target: pd.Series, typed: TypedColumn, wanted: str | None) -> pd.Ser
     if is_number and wanted not in ("category", "text"):
         labels = labels.where(typed.values.notna(), None)
     return labels.map(lambda value: value if isinstance(value, str) else str(value), na_action="ignore")
+
+
+def _declared_text(table: pd.DataFrame) -> frozenset[str]:
+    """The columns that the file declares as text, as Parquet does; in a CSV every column is text."""
+    texts = frozenset(name for name in table if _is_text(table[name]))
+    return texts if len(texts) < table.shape[1] else frozenset()
 
 
 def _count(column: pd.Series) -> Counter[str]:
@@ -293,11 +314,11 @@ def type_columns(cleaned: Cleaned, types: Mapping[str, str]) -> dict[str, TypedC
     """
     table, target = cleaned.table, cleaned.target
     typed = {name: infer_type(table[name], types.get(name), cleaned.decimal) for name in table if name != target}
-    if not all(_is_text(table[name]) for name in table):  # Parquet: text was declared as text
-        for name in set(typed) - set(types):
-            if _is_text(table[name]) and table[name].str.fullmatch(r"0\d+").any() and typed[name].type == "number":
-                words = infer_type(table[name], "category")
-                typed[name] = words._replace(note="text with leading zeros, read as categories")
+    for name in set(typed) - set(types):
+        is_number = typed[name].type == "number"
+        if is_number and name in cleaned.declared_text and table[name].str.fullmatch(r"0\d+").any():
+            words = infer_type(table[name], "category")
+            typed[name] = words._replace(note="text with leading zeros, read as categories")
     is_number = pd.api.types.is_numeric_dtype(table[target])
     typed[target] = cleaned.typed_target._replace(values=table[target], type="number" if is_number else "category")
     if not is_number and typed[target].format != "boolean":
@@ -308,7 +329,7 @@ def type_columns(cleaned: Cleaned, types: Mapping[str, str]) -> dict[str, TypedC
 
 def _class_note(note: str | None) -> str | None:
     """The part of a note on numbers that also holds for classes as they are written."""
-    parts = [part for part in (note or "").split("; ") if "count as missing" in part]
+    parts = [part for part in (note or "").split("; ") if "missing" in part]
     return "; ".join(parts) or None
 
 

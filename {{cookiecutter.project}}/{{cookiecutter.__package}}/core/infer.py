@@ -78,7 +78,7 @@ def check_type(value: str) -> str:
 class TypedColumn(NamedTuple):
     """A column of one type, and how it was read: in words, and as in schema.ColumnSchema.
 
-    The values are float64 (Int64 if float64 would lose digits), datetime64 without a zone, or str with None for missing.
+    The values are float64 (Int64 if float64 would lose digits), datetime64 without a zone, or str, None for missing.
     """
 
     values: pd.Series
@@ -146,7 +146,7 @@ def _infer(column: pd.Series, decimal: str | None) -> TypedColumn:
 
 
 def _plain(column: pd.Series, decimal: str | None) -> TypedColumn | None:
-    """Truth values, dates in eight digits, and numbers as programs write them; None if the column holds anything else."""
+    """Truth values, dates in eight digits, and numbers as programs write them; None for anything else."""
     present = column.dropna()
     if present.isin(list(TRUTH)).all():
         return _finite(column.map(TRUTH).astype(np.float64))._replace(format="boolean")
@@ -170,7 +170,8 @@ def _codes(column: pd.Series, numbers: pd.Series) -> TypedColumn | None:
             return TypedColumn(_words(column), "category", "codes such as 01 beside 1, read as categories")
     large = present.abs().max() > MAX_EXACT and (present % 1 == 0).all()
     distinct = column.dropna().nunique()
-    if large and 1 < distinct <= len(present) / 2 and present.astype(np.float64).nunique() < distinct:
+    recur = 1 < distinct <= len(present) / 2
+    if large and (recur or present.dtype == float) and present.astype(np.float64).nunique() < distinct:
         return TypedColumn(
             _words(column), "category", "whole numbers of too many digits for a model, read as categories"
         )
@@ -323,12 +324,16 @@ def read_numbers(
     if numbers.format == "1234.5" and not numbers.unit and not numbers.scaled:
         exact = plain_numbers(words.where(words.isin(list(numbers.by_text)), None))
     values = words.map(numbers.by_text).astype(np.float64) if exact is None else exact
-    na_values = tuple(numbers.unparsed[:MAX_NA_VALUES])
+    na_values = _most_frequent(words[words.isin(numbers.unparsed)])
     return TypedColumn(values, "number", "; ".join(notes) or None, numbers.format, numbers.unit, na_values)
 
 
 def _missing(unparsed: pd.Series) -> str:
-    return f"{len(unparsed)} values such as {unparsed.iloc[0]!r} count as missing"
+    example = unparsed.iloc[0]
+    shown = repr(example if len(example) <= MAX_LENGTH else f"{example[:MAX_LENGTH]}...")
+    if len(unparsed) == 1:
+        return f"1 value, {shown}, counts as missing"
+    return f"{len(unparsed)} values such as {shown} count as missing"
 
 
 def read_durations(words: pd.Series) -> TypedColumn | None:
@@ -339,7 +344,7 @@ def read_durations(words: pd.Series) -> TypedColumn | None:
     if not present or len(unparsed) > tolerance(seconds.nunique(), unparsed.nunique()) * present:
         return None
     notes = ["durations or times of day, in seconds"] + ([_missing(unparsed)] if len(unparsed) else [])
-    na_values = tuple(unparsed.value_counts().index[:MAX_NA_VALUES])
+    na_values = _most_frequent(unparsed)
     return TypedColumn(seconds, "number", "; ".join(notes), "duration", na_values=na_values)
 
 
@@ -398,7 +403,8 @@ def _date_tolerance(dates: pd.Series, unparsed: pd.Series, forced: bool) -> floa
 
 
 def _most_frequent(texts: pd.Series) -> tuple[str, ...]:
-    return tuple(texts.value_counts().index[:MAX_NA_VALUES])
+    """The texts to record as missing, without long ones."""
+    return tuple(texts[texts.str.len() <= MAX_LENGTH].value_counts().index[:MAX_NA_VALUES])
 
 
 def _fits(text: str, form: str) -> bool:

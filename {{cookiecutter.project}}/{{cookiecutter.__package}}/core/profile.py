@@ -19,10 +19,10 @@ MAX_CATEGORIES = 1000  # categories that are counted one by one; of more, those 
 class ColumnProfile(BaseModel):
     """The values of a feature or of the target, without the missing ones.
 
-    Numbers, dates (as seconds since 1970) and texts (as their length in characters) have `values`: the smallest, the largest,
-    and the quantiles between them, each once and in order. `counts` holds how many rows have the first value, lie between
-    the first and the second, have the second, and so on: fewer than 1/parts of the rows lie between two. Categories and
-    classes have `categories`, the most frequent first, and `other`, the rows of all others.
+    Numbers, dates (as seconds since 1970) and texts (as their length in characters) have `values`: the smallest, the
+    largest, and the quantiles between them, each once and in order. `counts` holds how many rows have the first value,
+    lie between the first and the second, have the second, and so on: fewer than 1/parts of the rows lie between two.
+    Categories and classes have `categories`, the most frequent first, and `other`, the rows of all others.
     """
 
     name: str
@@ -89,7 +89,7 @@ def cell(values: np.ndarray, numbers: np.ndarray) -> np.ndarray:
 
 
 def _quantiles(numbers: np.ndarray, parts: int) -> dict[str, Any]:
-    """Quantiles that are numbers of the column (the inverse of its distribution function: type 1 of Hyndman and Fan)."""
+    """Quantiles that are numbers of the column: the inverse of its distribution (type 1 of Hyndman and Fan)."""
     if not len(numbers):
         return {}
     ordered = np.sort(numbers) + 0.0  # no -0.0

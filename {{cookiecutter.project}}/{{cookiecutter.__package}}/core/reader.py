@@ -113,7 +113,7 @@ def _without_comments(table: pd.DataFrame, form: dialect.Format) -> pd.DataFrame
     """Leave out comments, and headers that are repeated where a file was appended to another."""
     first = table.iloc[:, 0]
     if pd.api.types.is_string_dtype(first):
-        odd = table[first.str.startswith("#", na=False) | first.eq(form.names[0])]
+        odd = table[first.str.startswith("#", na=False) | first.eq(next(iter(form.names)))]
         comment = odd.iloc[:, 0].str.startswith("#") & odd.iloc[:, 1:].isna().all(axis=1)
         header = odd.astype(str).eq(form.names).all(axis=1)
         table = table.drop(index=odd.index[comment | header])

@@ -79,7 +79,7 @@ def _look_alike_lines(where: str, texts: Iterable[str], synonyms: dict[str, str]
 
 
 def fold(text: str) -> str:
-    """A text without case, spaces at the ends or doubled, punctuation at the end, and characters that cannot be seen."""
+    """A text without case, spaces at the ends or doubled, points at the end, and characters that cannot be seen."""
     seen = "".join(" " if character.isspace() else character for character in text if not _is_unseen(character))
     return " ".join(unicodedata.normalize("NFKC", seen).casefold().split()).rstrip(".")
 

@@ -8,7 +8,7 @@ import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, overload
 
 import gto.api
 import pygit2
@@ -85,6 +85,14 @@ def one_line(error: object) -> str:
     return " ".join(str(error).split()).rstrip(".")
 
 
+@overload
+def resolve(rev: str) -> str: ...
+
+
+@overload
+def resolve(rev: None) -> None: ...
+
+
 def resolve(rev: str | None) -> str | None:
     """Find the commit of a revision.
 
@@ -104,7 +112,7 @@ def resolve(rev: str | None) -> str | None:
         shortcut = _parse_shortcut(rev)
         versions = registered(shortcut.name, repo) if shortcut else []
         for version in versions:
-            if _matches(version, shortcut):
+            if shortcut and _matches(version, shortcut):
                 return version["commit_hexsha"]
         commit = _find_commit(repo, rev)
     if commit is None:
@@ -258,8 +266,8 @@ def explain_remote(error: BaseException) -> str:
     extra = None
     if isinstance(error, RemoteMissingDepsError):
         extra = error.protocol
-    elif isinstance(error, ModuleNotFoundError) and (error.name or "").startswith("dvc_"):
-        extra = error.name.removeprefix("dvc_")
+    elif isinstance(error, ModuleNotFoundError) and (name := error.name or "").startswith("dvc_"):
+        extra = name.removeprefix("dvc_")
     if extra:
         install = f'python -m pip install -c requirements.txt "dvc[{extra}]"'
         return f"the DVC remote needs a package that is not installed; run: {install}"

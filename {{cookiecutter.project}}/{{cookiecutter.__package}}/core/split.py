@@ -70,7 +70,7 @@ def _random(rows: int, classes: pd.Series | None, test_size: float, seed: int) -
 
 
 def _group(column: pd.Series, test_size: float, seed: int) -> np.ndarray:
-    """Whole groups that fit in the test's share of rows, taken in the order of their hash; the smallest if none does."""
+    """Whole groups that fit in the test's share of rows, in the order of their hash; the smallest if none fits."""
     place = pd.Series(hash_rows(column.to_frame(), seed), column.index)
     sizes = place.value_counts().sort_index()
     room = test_size * len(column)
@@ -95,7 +95,8 @@ def require_sortable(column: pd.Series) -> pd.Series:
     if not ordered or column.isna().any():
         wrong = f"{column.isna().sum()} rows have none" if ordered else f"it holds text such as {column.iloc[0]!r}"
         raise UserError(
-            f"params.yaml: prepare.split_column: {column.name!r}: a split by time needs a date or number in every row; {wrong}"
+            f"params.yaml: prepare.split_column: {column.name!r}: "
+            f"a split by time needs a date or number in every row; {wrong}"
         )
     return column
 
@@ -105,8 +106,8 @@ def hash_rows(table: pd.DataFrame, seed: int) -> np.ndarray:
 
     A value hashes the same in every type: 1, 1.0 and "1" are one, as the float64's bits; so are True and "true",
     as text. Text, and a timestamp in ISO 8601, is hashed by FNV-1a over its UTF-8 bytes (Fowler, Noll and Vo), and each
-    result is mixed by the finaliser of splitmix64 (Steele, Lea and Flood, 2014). A row is the sum over its columns, each
-    mixed with its name, so their order is free.
+    result is mixed by the finaliser of splitmix64 (Steele, Lea and Flood, 2014). A row is the sum over its columns,
+    each mixed with its name, so their order is free.
     """
     total = np.full(len(table), np.uint64(seed))
     for name in table:

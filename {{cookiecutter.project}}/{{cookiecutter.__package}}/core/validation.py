@@ -16,7 +16,7 @@ UNREADABLE, UNSEEN, OUTSIDE, MISSING = "unreadable", "unseen", "outside", "missi
 
 
 class InputValidator:
-    """Reads rows as the training rows were read, counts the values that differ from theirs, and keeps a few examples."""
+    """Reads rows as the training rows were read, counts the values that differ from theirs, and keeps examples."""
 
     def __init__(self, source: str | Path, schema: Schema) -> None:
         self.source, self.schema = source, schema
@@ -78,7 +78,7 @@ class InputValidator:
             raise UserError(f"{self.source}: most values of a column cannot be read: {'; '.join(wrong)}")
 
     def findings(self) -> list[dict[str, Any]]:
-        """Return a warning per column and problem: its name, the problem, the number of values, examples, and a message."""
+        """Return a warning per column and problem: name, problem, number of values, examples, and a message."""
         findings = []
         for column in self.columns:
             for what, counts in self.counts.items():

@@ -4,7 +4,6 @@ import json
 
 import numpy as np
 import pandas as pd
-from dvclive import Live
 from sklearn.inspection import permutation_importance
 from sklearn.pipeline import Pipeline
 
@@ -13,6 +12,7 @@ from ..core import curves, model_file
 from ..core import schema as schemas
 from ..core.estimators import dummy
 from ..core.files import atomic_write
+from ..core.live import open_live
 from ..core.paths import EVALUATE_RESULTS, PREDICTIONS, TEST, TRAIN, TRAIN_METRICS
 from ..core.predictions import Predictions, predict
 from ..core.schema import Schema
@@ -39,7 +39,7 @@ def main() -> None:
             plots["confidence"] = coverage_curve(labels, predictions)
     dummy_scores = score_dummy(schema, labels)
 
-    with Live(str(EVALUATE_RESULTS), dvcyaml=None, save_dvc_exp=False) as live:
+    with open_live(EVALUATE_RESULTS) as live:
         for name, value in scores.items():
             live.log_metric(f"test_{name}", value, plot=False)
         live.log_metric("overfit_gap", overfit_gap(scores, schema), plot=False)

@@ -15,6 +15,7 @@ from ..core.errors import UserError
 from ..core.estimators import dummy
 from ..core.files import write_json
 from ..core.folds import Fold, make_folds, score_folds
+from ..core.live import open_live
 from ..core.paths import ENVIRONMENT, ESTIMATOR, FEATURES, TRAIN, TRAIN_RESULTS
 from ..core.predictions import predict
 
@@ -37,8 +38,7 @@ def main() -> None:
         seed=settings.seed,
     )
 
-    # dvc.yaml lists the plots, and DVC keeps the experiment: dvclive only logs.
-    with Live(str(TRAIN_RESULTS), dvcyaml=None, save_dvc_exp=False) as live:
+    with open_live(TRAIN_RESULTS) as live:
 
         def cross_validate(pipeline: Pipeline, share: float = 1.0) -> dict[str, np.ndarray]:
             parts = [(train[: round(share * len(train))], validation) for train, validation in folds]

@@ -221,7 +221,7 @@ def compare_output(
         recorded: its MD5 in dvc.lock.
         rerun: its MD5 now, None if the stage did not write it.
     """
-    pairs = {path: (recorded, rerun)}
+    pairs: dict[str, tuple[str | None, str | None]] = {path: (recorded, rerun)}
     if recorded.endswith(".dir") and rerun is not None:
         now = {file.relative_to(folder).as_posix(): file_md5(file) for file in list_files(folder / path)}
         before = now if recorded == rerun else list_recorded(commit, path)

@@ -1,1 +1,1 @@
-"""What can be told of a raw table before anything is installed: the hooks of the template look through this, too."""
+"""Inspect a raw table before anything is installed: only the standard library, so that hooks can use it."""

@@ -9,7 +9,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from .header import find_header
 from .names import column_names, is_index
@@ -78,7 +78,7 @@ def _detect_csv(path: str | Path, max_bytes: int | None) -> Format:
 
 
 def _require_table(sample: str) -> None:
-    start = sample.lstrip("\ufeff \t\r\n")
+    start = sample.lstrip()
     if not start:
         raise TableError("is empty; it needs a header and rows")
     if re.match(r"<(!doctype|html|\?xml|!--)", start, re.IGNORECASE):
@@ -111,26 +111,31 @@ class Quoting(NamedTuple):
 
 
 def choose_dialect(sample: str) -> dict:
-    """Return the dialect, as csv.reader takes it, that makes the most of a sample.
+    """Return the dialect, as csv.reader takes it, that fits a sample best.
 
     First the quotes: those that pair. Then the delimiter: the one that splits most rows into the same number of fields
     that look like values.
     """
-    quotings = [_try_quoting(sample, quote, None) for quote in "\"'"]
-    if re.search(rf"\\[\"'{DELIMITERS}]", sample):
-        quotings += [_try_quoting(sample, quote, "\\") for quote in "\"'"]
-    delimiters = {}
-    for quoting in dict.fromkeys(quotings):
-        scores = {delimiter: score_delimiter(quoting.text, delimiter) for delimiter in DELIMITERS}
-        best = max(scores, key=lambda delimiter: scores[delimiter])
-        delimiters[quoting] = (scores[best], best)
-    quoting = max(quotings, key=lambda quoting: (quoting.fit, delimiters[quoting]))
-    dialect = {"delimiter": delimiters[quoting][1], "escapechar": quoting.escapechar, "skipinitialspace": True}
-    if not any(quoting.complete for quoting in quotings) and quotings[0].broken:
+    escapes = [None, "\\"] if re.search(rf"\\[\"'{DELIMITERS}]", sample) else [None]
+    quotings = [_try_quoting(sample, quote, escape) for escape in escapes for quote in "\"'"]
+    paired = [quoting for quoting in quotings if quoting.complete]
+    quotings = paired or [quoting for quoting in quotings if quoting.quotechar == '"']
+    delimiters = [_best_delimiter(quoting.text) for quoting in quotings]
+    fits = [(quoting.fit, score) for quoting, (score, _) in zip(quotings, delimiters, strict=True)]
+    best = fits.index(max(fits))
+    quoting, (_, delimiter) = quotings[best], delimiters[best]
+    dialect: dict[str, Any] = {"delimiter": delimiter, "escapechar": quoting.escapechar, "skipinitialspace": True}
+    if not paired and quoting.broken:
         dialect["quoting"] = csv.QUOTE_NONE
     elif quoting.quotechar != '"':
         dialect["quotechar"] = quoting.quotechar
     return dialect
+
+
+def _best_delimiter(sample: str) -> tuple[tuple[float, int], str]:
+    scores = {delimiter: score_delimiter(sample, delimiter) for delimiter in DELIMITERS}
+    best = max(scores, key=lambda delimiter: scores[delimiter])
+    return scores[best], best
 
 
 def _try_quoting(sample: str, quote: str, escape: str | None) -> Quoting:
@@ -164,8 +169,8 @@ def _spans_rows(text: str, match: re.Match) -> bool:
     start = text.rfind("\n", 0, match.start(2)) + 1
     end = text.find("\n", match.end())
     lines = text[start : end if end >= 0 else len(text)].splitlines()
-    return any(len({line.count(delimiter) for line in lines} - {0}) == 1 and delimiter in lines[0]
-               and all(delimiter in line for line in lines) for delimiter in DELIMITERS)  # fmt: skip
+    counts = [{line.count(delimiter) for line in lines} for delimiter in DELIMITERS]
+    return any(len(count) == 1 and count != {0} for count in counts)
 
 
 def score_delimiter(sample: str, delimiter: str) -> tuple[float, int]:
@@ -176,6 +181,8 @@ def score_delimiter(sample: str, delimiter: str) -> tuple[float, int]:
     """
     lines = [line for line in re.split(r"\r\n|\r|\n", sample) if line.strip()]
     rows = [line.split(delimiter) for line in lines]
+    if not rows:
+        return 0, 0
     widths = Counter(map(len, rows))
     ((width, count),) = widths.most_common(1)
     if width == 1:  # most rows are short, if the header is not
@@ -217,34 +224,37 @@ def _escape(dialect: dict) -> re.Pattern | None:
 
 
 def _check_lines(path: str | Path, form: Format, max_bytes: int | None) -> list[str]:
-    """Count the lines of each row; return a note on quotes that are read as text.
+    """Compare rows and lines; return a note on quotes that are read as text.
 
-    Raises TableError if a quote never closes, or swallows rows.
+    Raises TableError if a quote never closes, or makes one row of several.
     """
     dialect = form.dialect or {}
     width, quote = len(form.names), dialect.get("quotechar", '"')
-    plain = dialect | {"quoting": csv.QUOTE_NONE}
     is_literal = dialect.get("quoting") == csv.QUOTE_NONE
-    lines: list[str] = []
-    quotes: list[int] = []
+    odd = []
     with _open(path, form, max_bytes) as text:
-        rows = csv.reader(_remember(text, lines), **dialect)
-        first = 1
-        while True:
-            try:
-                row = next(rows, None)
-            except csv.Error as error:
-                raise TableError(f"line {first}: a row cannot be read ({error}); close its quotes") from error
-            if row is None:
-                break
-            if first > form.skip and row:
-                if is_literal:
-                    quotes += [first] if lines[0].count(quote) % 2 else []
-                elif len(lines) > 1 or (len(row) < width and quote in lines[0]):
-                    _require_closed(row, lines, first, width, plain, quote)
-            first += len(lines)
+        for number, lines, row in _rows_with_lines(text, dialect):
+            if number <= form.skip or not row:
+                continue
+            if is_literal and lines[0].count(quote) % 2:
+                odd.append(number)
+            if not is_literal and (len(lines) > 1 or (len(row) < width and quote in lines[0])):
+                _require_closed(row, lines, number, width, dialect | {"quoting": csv.QUOTE_NONE}, quote)
+    return [f"a quote without its other half in {quote_lines(odd)}: quotes are read as text"] if odd else []
+
+
+def _rows_with_lines(text: TableText, dialect: dict) -> Iterator[tuple[int, list[str], list[str]]]:
+    """Yield the number of the first line of each row, the lines of the row, and the row."""
+    lines: list[str] = []
+    rows = csv.reader(_remember(text, lines), **dialect)
+    number = 1
+    try:
+        for row in rows:
+            yield number, lines, row
+            number += len(lines)
             lines.clear()
-    return [f"a quote without its other half in {quote_lines(quotes)}: quotes are read as text"] if quotes else []
+    except csv.Error as error:
+        raise TableError(f"line {number}: a row cannot be read ({error}); close its quotes") from error
 
 
 def _remember(text: TableText, lines: list[str]) -> Iterator[str]:
@@ -253,29 +263,28 @@ def _remember(text: TableText, lines: list[str]) -> Iterator[str]:
         yield line
 
 
-def _require_closed(row: list[str], lines: list[str], first: int, width: int, plain: dict, quote: str) -> None:
-    """Raise TableError if the lines of a row are rows themselves, or if its quote is still open at the end."""
-    widths = [len(next(csv.reader([line], **plain), [])) for line in lines]
-    fitting = sum(number == width for number in widths) > 0.9 * len(widths)
-    if width > 1 and fitting and (len(lines) > 2 or len(row) != width):
-        last = first + len(lines) - 1
-        where = f"line {first}" if last == first else f"lines {first} to {last}"
-        raise TableError(f"{where}: a stray quote makes one row of {_count(len(lines))}; remove the quote or double it")
-    if "".join(lines).count(quote) % 2 and len(lines) > 1:
-        raise TableError(f"line {first}: a quote opens a field and never closes; remove the quote or double it")
+def _require_closed(row: list[str], lines: list[str], number: int, width: int, plain: dict, quote: str) -> None:
+    """Raise TableError if the lines of a row are rows themselves, or if a quote is still open at the end.
 
-
-def _count(lines: int) -> str:
-    return "one line" if lines == 1 else f"{lines} lines"
+    Args:
+        row, lines, number: a row, the lines that it was read from, and the number of the first one.
+        width: fields of a row.
+        plain: the dialect without quotes.
+        quote: the quote.
+    """
+    fitting = sum(len(next(csv.reader([line], **plain), [])) == width for line in lines)
+    if width > 1 and fitting > 0.9 * len(lines) and (len(lines) > 2 or len(row) != width):
+        where = f"lines {number} to {number + len(lines) - 1}" if len(lines) > 1 else f"line {number}"
+        raise TableError(f"{where}: a stray quote hides delimiters or line ends; remove the quote or double it")
+    if len(lines) > 1 and "".join(lines).count(quote) % 2:
+        raise TableError(f"line {number}: a quote opens a field and never closes; remove the quote or double it")
 
 
 def _open(path: str | Path, form: Format, max_bytes: int | None = None) -> TableText:
     return open_text(path, form.encoding, form.newline, _escape(form.dialect or {}), max_bytes)
 
 
-def open_rows(
-    path: str | Path, form: Format, max_bytes: int | None = None
-) -> tuple[TableText, Iterator[list[str]]]:
+def open_rows(path: str | Path, form: Format, max_bytes: int | None = None) -> tuple[TableText, Iterator[list[str]]]:
     """Open a CSV as text, and as rows; both are after the header."""
     text = _open(path, form, max_bytes)
     rows = csv.reader(text, **(form.dialect or {}))
@@ -297,9 +306,10 @@ def read_rows(path: str | Path, form: Format, max_bytes: int | None = None) -> I
                 if not row or is_comment(row) or (row[0].strip() == names[0] and column_names(row) == names):
                     continue
                 if any(row[len(names) :]):
+                    line = rows.line_num  # type: ignore[attr-defined]
                     raise TableError(
-                        f"has {len(row)} fields in the row that ends at line {rows.line_num} and "  # type: ignore[attr-defined]
-                        f"{len(names)} columns; fix the row or the header"
+                        f"has {len(row)} fields in the row that ends at line {line} and {len(names)} columns; "
+                        "fix the row or the header"
                     )
                 yield row
     except unreadable() as error:

@@ -19,6 +19,7 @@ MISSING = AMBIGUOUS | {
 TRUTH_PAIRS = ("true false", "yes no", "y n", "t f")
 
 MAX_LENGTH = 100  # characters of a number or a date; longer values are text
+MAX_WORDS = 4  # of a category on average; with more, it is a sentence
 MIN_DISTINCT = 20  # different values of a column, below which it has no room for words among its numbers or dates
 TOLERANCE = 0.05  # share of values that may be words among many numbers
 MAX_UNPARSED = 0.5  # the same for one word that repeats, and for a type that the user gave
@@ -55,16 +56,16 @@ _IN_BRACKETS = rf"((?:{CURRENCY})?) ?\(([^()]*\d[^()]*)\)( ?(?:{UNIT})?)"
 _CURRENCY_DASH = rf"({CURRENCY}) ?[-\u2013\u2014]+|[-\u2013\u2014]+ ?({CURRENCY})"
 
 # The numbers by text; how they are written, as a key of FORMATS, and the other style that fits as well, if any; their
-# unit; whether some are multiplied (thousands, millions), and whether some had a plus sign behind; the texts that are not
-# numbers.
+# unit; whether some are multiplied (thousands, millions), and whether some had a plus sign behind; the texts that are
+# not numbers.
 Numbers = namedtuple("Numbers", "by_text format other unit scaled at_least unparsed")
 
 
 def missing_words(values: Counter[str], elsewhere: Collection[str] = ()) -> set[str]:
     """Which texts of a column stand for "no value".
 
-    A word of AMBIGUOUS among other words is a word, unless other columns have it too, which makes it the file's mark, or
-    the column holds yes and no. Among codes of its own length and case, such as NA among EU and AS, it always is one.
+    A word of AMBIGUOUS among other words is a word, unless other columns have it too, which makes it the file's mark,
+    or the column holds yes and no. Among codes of its own length and case, such as NA among EU and AS, it is a word.
 
     Args:
         values: how often each text occurs in the column.
@@ -72,17 +73,21 @@ def missing_words(values: Counter[str], elsewhere: Collection[str] = ()) -> set[
     """
     present = {text for text in values if text in MISSING}
     others = [text for text in values if text not in MISSING]
-    words = [text for text in others if not re.search(r"\d", text) and not re.fullmatch(MARK, text)]
-    folded = {word.casefold() for word in words}
-    are_words = len(words) > len(others) / 2 and sum(len(word.split()) for word in words) < 4 * len(words)
-    are_truth_values = any(folded <= set(pair.split()) for pair in TRUTH_PAIRS)
-    if not are_words:
+    if not holds_words(others):
         return present
+    folded = {other.casefold() for other in others}
+    is_mark = any(folded <= set(pair.split()) for pair in TRUTH_PAIRS)
     return {
         word
         for word in present
-        if word not in AMBIGUOUS or (not _is_code_among(word, others) and (word in elsewhere or are_truth_values))
+        if word not in AMBIGUOUS or ((is_mark or word in elsewhere) and not _is_code_among(word, others))
     }
+
+
+def holds_words(texts: Collection[str]) -> bool:
+    """Whether most texts of a column are words: no digits, no marks, and not sentences."""
+    words = [text for text in texts if not re.search(r"\d", text) and not re.fullmatch(MARK, text)]
+    return len(words) > len(texts) / 2 and sum(len(word.split()) for word in words) < MAX_WORDS * len(words)
 
 
 def _is_code_among(word: str, others: list[str]) -> bool:
@@ -157,7 +162,7 @@ def _fit_style(
     values: Counter[str],
     decimal: str | None,
 ) -> tuple[str, str | None, set[str]]:
-    """The style that fits most values, another that fits as many and gives other numbers, and the texts that do not fit."""
+    """The style that fits most values, another that fits as well with other numbers, and the texts that do not fit."""
     unparsed = {style: {text for text, part in parts.items() if not _fits(part, style, unit)} for style in styles}
     by_fit = sorted(styles, key=lambda style: sum(values[text] for text in unparsed[style]))
     best = by_fit[0]
@@ -192,12 +197,14 @@ def read_number(text: str, style: str, unit: str) -> float | None:
 
 
 def split_number(text: str) -> tuple[str, float, str]:
-    """A number, its factor (1 or a scale), and its unit; the whole text, 1 and no unit if it does not look like that."""
+    """A number, its factor (1 or a scale), and its unit; the whole text, 1 and no unit if it is not one."""
     if len(text) > MAX_LENGTH:
         return text, 1, ""
     bare = text.strip().replace("\u2212", "-")
     if formula := re.fullmatch(r'="([^"]*)"|=([-+]?[\d.,]+)', bare):  # as Excel writes a number that stays as it is
         bare = (formula[1] or formula[2] or "").strip()
+        if re.fullmatch(r"0\d+", bare):  # a code that keeps its zeros
+            return text, 1, ""
     if dash := re.fullmatch(_CURRENCY_DASH, bare):  # as Excel's accounting format writes zero
         return "0", 1, dash[1] or dash[2]
     if brackets := re.fullmatch(_IN_BRACKETS, bare):  # as bookkeepers write a negative number
@@ -245,7 +252,7 @@ _WITH_POINT = r"[-+]?(\d*\.(\d{1,2}|\d{4,})|0\.\d+|\d{1,3}(,\d{3})+\.\d+)"
 
 
 def decimal_mark(columns: Iterable[Iterable[str]]) -> str | None:
-    """The decimal mark of a file, "." or ",", if all of its columns that show one agree; columns: some texts of each."""
+    """The decimal mark of a file, "." or ",", if all columns that show one agree; columns: some texts of each."""
     marks = set()
     for texts in columns:
         numbers = [split_number(text)[0] for text in texts]

@@ -89,8 +89,8 @@ def _merges(texts: Iterable[str]) -> bool:
 def infer_task(target: str, values: Counter[str], decimal: str | None = None) -> str:
     """Infer classification or regression.
 
-    Text, two values, or a few whole numbers that recur are classes; so are texts that would merge as numbers, such as 1.1
-    and 1.10, if they are few and recur. Other numbers are quantities.
+    Text, two values, or a few whole numbers that recur are classes; so are texts that would merge as numbers, such as
+    1.1 and 1.10, if they are few and recur. Other numbers are quantities.
 
     Args:
         target: the name of the column, for messages.

@@ -42,10 +42,13 @@ def unreadable() -> tuple[type[Exception], ...]:
     return (*errors, ZstdError)
 
 
-def require_regular(path: str | Path) -> None:
-    """Raise TableError for a pipe, a socket or a device, which may never end."""
-    if not stat.S_ISREG(os.stat(path).st_mode):
+def require_content(path: str | Path) -> None:
+    """Raise TableError for a pipe, a socket or a device, which may never end, and for an empty file."""
+    status = os.stat(path)
+    if not stat.S_ISREG(status.st_mode):
         raise TableError("is a pipe, a device or a folder; save the table as a file")
+    if not status.st_size:
+        raise TableError("is empty; it needs a header and rows")
 
 
 def open_bytes(path: str | Path) -> io.IOBase:
@@ -54,7 +57,7 @@ def open_bytes(path: str | Path) -> io.IOBase:
     Raises TableError for a pipe or a device and for a zip that holds anything but one file, and ModuleNotFoundError if
     zstd cannot be read.
     """
-    require_regular(path)
+    require_content(path)
     with open(path, "rb") as file:
         magic = file.read(6)
     if magic.startswith(b"\x1f\x8b"):
@@ -84,7 +87,7 @@ def _open_zip(path: str | Path) -> io.IOBase:
         raise TableError("is an Excel workbook; save the sheet as CSV")
     if len(names) != 1:
         raise TableError(f"is a zip of {len(names)} files; give it one CSV")
-    return archive.open(names[0])
+    return archive.open(names[0])  # type: ignore[return-value]
 
 
 def _open_zstd(path: str | Path) -> io.IOBase:
@@ -171,7 +174,7 @@ def open_text(
         max_bytes: read only so many bytes.
     """
     errors = "windows-1252" if encoding.startswith("utf-8") else "replace"
-    text = TableText(_open_limited(path, max_bytes), encoding, errors, newline)  # type: ignore[type-var]
+    text = TableText(_open_limited(path, max_bytes), encoding, errors, newline)  # type: ignore[arg-type]
     text.escape = escape
     return text
 
@@ -251,7 +254,7 @@ def _decodes(path: str | Path, encoding: str, max_bytes: int | None, dropped: st
 
 
 def _odd_lines(path: str | Path, encoding: str, max_bytes: int | None) -> tuple[int, list[int], list[int]]:
-    """Count the characters above 127; list the line of each byte that is not of the encoding, and of dropped characters."""
+    """Count the characters above 127; list the lines of odd bytes, one entry a byte, and of dropped characters."""
     is_utf_8 = encoding.startswith("utf-8")
     stray = "[\udc80-\udcff]" if is_utf_8 else "\ufffd"
     characters = 0

@@ -175,7 +175,9 @@ def count_file(path: str, schema: Schema, columns: dict[str, ColumnProfile]) -> 
         raise UserError(f"{path}: there is no such file; to compare with a revision: drift --reference {path}")
     chunks = reader.read_chunks(path, CHUNK_ROWS)
     present = {name: column for name, column in columns.items() if name in chunks.names}
-    rows, counts, unreadable = 0, {}, Counter()
+    rows = 0
+    counts: dict[str, BinCounts] = {}
+    unreadable: Counter[str] = Counter()
     last_progress = time.monotonic()
     for chunk in chunks.tables:
         frame = reader.to_frame(chunk.select(list(present)))

@@ -23,25 +23,28 @@ class History:
 
     def __enter__(self) -> Self:
         self._git = subprocess.Popen(["git", "cat-file", "--batch"], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        assert self._git.stdin is not None, "it is a pipe"
+        assert self._git.stdout is not None, "it is a pipe"
+        self._requests, self._answers = self._git.stdin, self._git.stdout
         self._repo: Repo | None = None
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._git.stdin.close()
+        self._requests.close()
         self._git.wait()
-        self._git.stdout.close()
+        self._answers.close()
         if self._repo:
             self._repo.close()
 
     def read(self, rev: str, path: str | Path) -> bytes | None:
         """A file that Git has in a commit, None if it has none."""
-        self._git.stdin.write(f"{rev}:./{Path(path).as_posix()}\n".encode())
-        self._git.stdin.flush()
-        header = self._git.stdout.readline().split()
+        self._requests.write(f"{rev}:./{Path(path).as_posix()}\n".encode())
+        self._requests.flush()
+        header = self._answers.readline().split()
         if header[-1] == b"missing":
             return None
-        content = self._git.stdout.read(int(header[2]))
-        self._git.stdout.read(1)
+        content = self._answers.read(int(header[2]))
+        self._answers.read(1)
         return content if header[1] == b"blob" else None
 
     def outs(self, rev: str) -> dict[str, str]:
@@ -81,9 +84,9 @@ class History:
         model. The rows of the data, the predictions and the model are not among them.
         """
         files, missing = {}, []
-        for path in (paths.PARAMS, paths.LOCK):
-            if (content := self.read(rev, path)) is not None:
-                files[path.as_posix()] = content
+        for tracked in (paths.PARAMS, paths.LOCK):
+            if (content := self.read(rev, tracked)) is not None:
+                files[tracked.as_posix()] = content
         for path, md5 in self.outs(rev).items():
             if path in PRIVATE or not (path.endswith(SUFFIXES) or md5.endswith(".dir")):
                 continue

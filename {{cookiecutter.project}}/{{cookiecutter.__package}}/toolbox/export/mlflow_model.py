@@ -6,7 +6,7 @@ from typing import Any
 import mlflow.pyfunc
 import pandas as pd
 from mlflow.models import Model, ModelSignature
-from mlflow.types.schema import AnyType, ColSpec
+from mlflow.types.schema import AnyType, ColSpec, TensorSpec
 from mlflow.types.schema import Schema as MlflowSchema
 
 from ...core.infer import ISO
@@ -39,10 +39,12 @@ def build_signature(parts: ModelParts) -> ModelSignature:
     The columns that it reads are optional and of any type: the model itself reads values by schema.json, so that text,
     numbers and missing values are taken as `predict` takes them, and its own line names the mistake in a row.
     """
-    inputs = [ColSpec(AnyType(), column.name, required=False) for column in parts.schema.feature_columns]
+    inputs: list[ColSpec | TensorSpec] = [
+        ColSpec(AnyType(), column.name, required=False) for column in parts.schema.feature_columns
+    ]
     predictor = Predictor.load(parts.model)
     types = {"predicted": label_type(parts.schema), "decision": "string"}
-    outputs = [ColSpec(types.get(name, "double"), name) for name in predictor.names]
+    outputs: list[ColSpec | TensorSpec] = [ColSpec(types.get(name, "double"), name) for name in predictor.names]
     return ModelSignature(inputs=MlflowSchema(inputs), outputs=MlflowSchema(outputs))
 
 

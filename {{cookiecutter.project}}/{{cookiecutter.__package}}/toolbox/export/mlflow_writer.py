@@ -126,7 +126,9 @@ class MlflowWriter:
         return result
 
     def _search(self) -> Iterator[MlflowRun]:
-        token, has_more = None, self.experiment_id is not None
+        if self.experiment_id is None:  # a dry run before the first export
+            return
+        token, has_more = None, True
         while has_more:
             page = self.client.search_runs(
                 [self.experiment_id],
@@ -158,9 +160,13 @@ class MlflowWriter:
 
     def _create(self, run: Run) -> str:
         tags = {IDENTITY: run.identity, CLONE: self.clone} | self._tags(run)
-        created = self.client.create_run(self.experiment_id, milliseconds(run.start), tags, run.name)
+        created = self.client.create_run(self._opened(), milliseconds(run.start), tags, run.name)
         self._run_ids[run.identity] = created.info.run_id
         return created.info.run_id
+
+    def _opened(self) -> str:
+        assert self.experiment_id is not None, "only a dry run makes no experiment, and it writes nothing"
+        return self.experiment_id
 
     def _tags(self, run: Run) -> dict[str, str]:
         """The tags of a run, MLflow's own among them."""
@@ -250,14 +256,18 @@ class MlflowWriter:
 
     def _model_id(self, identity: str) -> str | None:
         """MLflow's id of the model of a run. One that a kill left half-written is not READY."""
+        return self._ready_models().get(identity)
+
+    def _ready_models(self) -> dict[str, str]:
+        """MLflow's ids of the models by commit, which are read once."""
         if self._model_ids is None:
-            self._model_ids = {}
-            for model in self._search_models():
-                self._model_ids[model.tags["dvc.commit"]] = model.model_id
-        return self._model_ids.get(identity)
+            self._model_ids = {model.tags["dvc.commit"]: model.model_id for model in self._search_models()}
+        return self._model_ids
 
     def _search_models(self) -> Iterator[LoggedModel]:
-        token, has_more = None, self.experiment_id is not None
+        if self.experiment_id is None:  # a dry run before the first export
+            return
+        token, has_more = None, True
         while has_more:
             page = self.client.search_logged_models([self.experiment_id], page_token=token)
             yield from (
@@ -274,7 +284,7 @@ class MlflowWriter:
             self.client.log_artifacts(run_id, folder, "plots")
         params = {name: value if isinstance(value, str) else to_json_text(value) for name, value in run.params.items()}
         model = self.client.create_logged_model(
-            self.experiment_id,
+            self._opened(),
             name=self.project,
             source_run_id=run_id,
             tags={"dvc.commit": run.rev, "dvc.data.md5": run.tags.get("dvc.data.md5", "")},
@@ -288,7 +298,7 @@ class MlflowWriter:
         self._link_metrics(run, results, model.model_id)
         self.client.log_outputs(run_id, [LoggedModelOutput(model.model_id, step=0)])
         self.client.finalize_logged_model(model.model_id, LoggedModelStatus.READY)
-        self._model_ids[run.identity] = model.model_id
+        self._ready_models()[run.identity] = model.model_id
 
     def _link_metrics(self, run: Run, results: Results, model_id: str) -> None:
         """Give the model the last value of each metric of its run, so that MLflow can sort models by it."""

@@ -108,7 +108,8 @@ def build_run(
     """The run of a row of the table."""
     is_experiment = row.kind == "experiment"
     parent = commit.parents[0] if commit.parents else None
-    branch = branches.get(parent if is_experiment else row.rev)
+    base = parent if is_experiment else row.rev
+    branch = branches.get(base) if base else None
     lock = history.read(row.rev, paths.LOCK) if row.state == "done" else None
     tags = {
         "dvc.kind": row.kind,
@@ -123,11 +124,11 @@ def build_run(
         "dvc.data.md5": to_json_value(row["data"]),
     }
     name = row["name"] if is_experiment else f"{row.rev[:7]} {commit.subject}".strip()
-    live_identity = build_live_identity(parent, name) if is_experiment else None
+    live_identity = build_live_identity(parent, name) if is_experiment and parent else None
     end = time.time() if row.state == "running" else commit.time
-    start = find_start(starts.get((parent, name), []), end) if is_experiment else end
+    start = find_start(starts.get((parent, name), []), end) if is_experiment and parent else end
     return Run(
-        identity=live_identity if row.state == "running" else row.rev,
+        identity=live_identity if live_identity and row.state == "running" else row.rev,
         name=name,
         kind=row.kind,
         state=row.state,

@@ -3,13 +3,14 @@
 from importlib import import_module
 from typing import Any
 
-import mlflow
 import pandas as pd
 from mlflow.exceptions import MlflowException
+from mlflow.models import set_model
 from mlflow.protos.databricks_pb2 import INVALID_PARAMETER_VALUE
+from mlflow.pyfunc.model import PythonModel
 
 
-class ServedModel(mlflow.pyfunc.PythonModel):
+class ServedModel(PythonModel):
     """Predicts raw rows: `predicted`, `decision` by the threshold of params.yaml, `probability_CLASS` of each class."""
 
     def load_context(self, context: Any) -> None:
@@ -26,4 +27,4 @@ class ServedModel(mlflow.pyfunc.PythonModel):
             raise MlflowException(str(error), error_code=INVALID_PARAMETER_VALUE) from None
 
 
-mlflow.models.set_model(ServedModel())
+set_model(ServedModel())

@@ -17,7 +17,7 @@ from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from hashlib import md5
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import wandb
 
@@ -84,9 +84,7 @@ class WandbWriter:
     def __init__(self, project: str, entity: str | None, package: str, clone: str, is_dry: bool) -> None:
         """Read the records, and remove unfinished folders. Raises UserError for WANDB_MODE=disabled."""
         self.project, self.entity, self.package, self.clone = project, entity, package, clone
-        self.mode = os.environ.get("WANDB_MODE", "offline")
-        if self.mode not in ("offline", "online"):
-            raise UserError(f"WANDB_MODE: {self.mode!r}: writes nothing; use offline or online")
+        self.mode = read_mode()
         self.folder = Path(os.environ.get("WANDB_DIR", "."), "wandb")
         self.records_folder = self.folder / "dvc-export" / "_".join(filter(None, [entity, project]))
         self.address = f"wandb: {'/'.join(filter(None, [entity, project]))} ({self.mode})"
@@ -133,7 +131,9 @@ class WandbWriter:
             self._write(run, read_results(history, run), parts, aliases=record.aliases)
 
     def _parts_of(self, record: Record) -> Any:
-        return nullcontext() if record.aliases is None else model_parts(record.run.rev)
+        if record.run is None or record.aliases is None:
+            return nullcontext()
+        return model_parts(record.run.rev)
 
     def adopt(self, identity: str, run: Run) -> None:
         """Make the run of an experiment that was running the run of its commit."""
@@ -197,7 +197,9 @@ class WandbWriter:
         changes = []
         for record in list(self.records.values()):
             aliases = wanted.get(record.identity, [])
-            if record.aliases is not None and record.aliases != aliases and not record.is_removed:
+            if record.run is None or record.aliases is None or record.is_removed:
+                continue
+            if record.aliases != aliases:
                 self.records[record.identity] = replace(record, aliases=aliases)
                 self.update(record.run)
                 changes.append(f"{record.run.name}: {', '.join(aliases) or 'no alias'}")
@@ -301,6 +303,16 @@ def read_all_records(folder: Path) -> Iterator[Record]:
     yield from map(read_record, folder.glob("*/*.json"))
 
 
+def read_mode() -> Literal["offline", "online"]:
+    """WANDB_MODE, by default offline. Raises UserError for a mode that writes nothing."""
+    mode = os.environ.get("WANDB_MODE", "offline")
+    if mode == "online":
+        return "online"
+    if mode == "offline":
+        return "offline"
+    raise UserError(f"WANDB_MODE: {mode!r}: writes nothing; use offline or online")
+
+
 @contextmanager
 def one_line_errors(address: str) -> Iterator[None]:
     """Turn an error of W&B or of the network into a UserError of one line."""
@@ -352,7 +364,7 @@ def log_charts(live: "wandb.Run", plots: dict[str, Points], end: float) -> None:
 def build_chart(name: str, points: Points) -> Any:
     """W&B's chart of a plot."""
     columns = list(dict.fromkeys(key for point in points for key in point))
-    table = wandb.Table(columns=columns, data=[[point.get(column) for column in columns] for point in points])
+    table = wandb.Table(columns=[*columns], data=[[point.get(column) for column in columns] for point in points])
     if name not in CHARTS:
         return table
     chart, fields = CHARTS[name]
@@ -380,7 +392,8 @@ def log_artifacts(
                 small.add_file(str(Path(folder, path)), path, policy="mutable", skip_cache=True)
             live.log_artifact(small)
         if parts:
-            model = wandb.Artifact(clean_name(package), "model", metadata={"data_md5": results.dataset.md5})
+            metadata = {"data_md5": results.dataset.md5} if results.dataset else {}
+            model = wandb.Artifact(clean_name(package), "model", metadata=metadata)
             for file in sorted(parts.model.iterdir()):
                 model.add_file(str(file), file.name, policy="mutable", skip_cache=True)
             live.log_artifact(model, aliases=aliases)

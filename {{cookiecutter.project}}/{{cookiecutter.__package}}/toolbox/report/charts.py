@@ -20,8 +20,10 @@ AXES = 9  # of parallel coordinates, at most
 FEATURES = 15  # in the chart of importance, at most
 NUMBERED_CLASSES = 12  # of a confusion matrix with numbers in it, at most
 
+Drawing = alt.Chart | alt.LayerChart | alt.FacetChart
 
-def to_spec(chart: alt.Chart | alt.LayerChart, height: int) -> dict[str, Any]:
+
+def to_spec(chart: Drawing, height: int) -> dict[str, Any]:
     """The chart as Vega-Lite, as wide as its place on the page."""
     chart = chart.properties(width="container", height=height, background="transparent")
     chart = chart.configure(font="system-ui, sans-serif", padding=2).configure_view(stroke=None)
@@ -35,7 +37,7 @@ def colour_of(position: int) -> str:
     return COLOURS[position % len(COLOURS)]
 
 
-def metric_over_commits(frame: pd.DataFrame, metric: str) -> alt.LayerChart:
+def metric_over_commits(frame: pd.DataFrame, metric: str) -> Drawing:
     """Draw a metric of a branch. frame: commit, subject, time, value; the oldest first."""
     y = _axis("value", None)
     if frame.value.nunique() == 1:  # an axis of one value would be labelled 1
@@ -49,7 +51,7 @@ def metric_over_commits(frame: pd.DataFrame, metric: str) -> alt.LayerChart:
     return chart.mark_line(color=COLOURS[0]) + chart.mark_circle(color=COLOURS[0], size=45, opacity=1)
 
 
-def parallel(frame: pd.DataFrame, names: list[str]) -> alt.LayerChart:
+def parallel(frame: pd.DataFrame, names: list[str]) -> Drawing:
     """Draw a line per experiment, those in names in colour and on top. frame: experiment, then a column per axis."""
     lines, labels, width = [], [], 900 / (len(frame.columns) - 1) - 8
     for axis in frame.columns[1:]:
@@ -73,14 +75,14 @@ def parallel(frame: pd.DataFrame, names: list[str]) -> alt.LayerChart:
     )
 
 
-def learning_curves(frame: pd.DataFrame, names: list[str], score: str) -> alt.Chart:
+def learning_curves(frame: pd.DataFrame, names: list[str], score: str) -> Drawing:
     """Draw cv_mean by the number of training rows. frame: experiment, step (that number), cv_mean."""
     chart = alt.Chart(frame).mark_line(point=alt.OverlayMarkDef(size=30))
     x = alt.X("step:Q", title="rows of training data", axis=alt.Axis(grid=False, tickCount=6))
     return chart.encode(x=x, y=_axis("cv_mean", score), color=_colour(names), tooltip=_tips("step", "cv_mean"))
 
 
-def curves(frame: pd.DataFrame, names: list[str], x: str, y: str, diagonal: bool) -> alt.LayerChart:
+def curves(frame: pd.DataFrame, names: list[str], x: str, y: str, diagonal: bool) -> Drawing:
     """Draw curves with both axes from 0 to 1, such as ROC. frame: experiment, x, y, order."""
     ends = pd.DataFrame({x: [0, 1], y: [0, 1]} if diagonal else {x: [], y: []})
     chance = alt.Chart(ends).mark_line(color=GREY, strokeDash=[4, 4], strokeWidth=1)
@@ -93,7 +95,7 @@ def curves(frame: pd.DataFrame, names: list[str], x: str, y: str, diagonal: bool
     return chance.encode(**scales) + lines.encode(**scales, order="order:Q", color=_colour(names), tooltip=_tips(x, y))
 
 
-def confusion(frame: pd.DataFrame) -> alt.LayerChart:
+def confusion(frame: pd.DataFrame) -> Drawing:
     """Draw a confusion matrix: the darker, the larger the share of the class. frame: actual, predicted, count."""
     frame = frame.assign(share=frame["count"] / frame.groupby("actual")["count"].transform("sum").clip(lower=1))
     axis = alt.Axis(grid=False, domain=False, ticks=False, labelOverlap=True, labelAngle=0, labelLimit=90)
@@ -110,7 +112,7 @@ def confusion(frame: pd.DataFrame) -> alt.LayerChart:
     )
 
 
-def scatter(frame: pd.DataFrame, colour: str, x: str, y: str, diagonal: bool) -> alt.LayerChart:
+def scatter(frame: pd.DataFrame, colour: str, x: str, y: str, diagonal: bool) -> Drawing:
     """Draw points, with the line on which x and y are equal, or else on which y is 0. frame: x, y."""
     low, high = frame[x].min(), frame[x].max()
     ends = pd.DataFrame({x: [low, high], y: [low, high] if diagonal else [0, 0]})
@@ -122,7 +124,7 @@ def scatter(frame: pd.DataFrame, colour: str, x: str, y: str, diagonal: bool) ->
     return dots.encode(**encoded) + alt.Chart(ends).mark_line(color=GREY, strokeDash=[4, 4]).encode(**encoded)
 
 
-def importance(frame: pd.DataFrame, names: list[str]) -> alt.Chart:
+def importance(frame: pd.DataFrame, names: list[str]) -> Drawing:
     """Draw the most important features, a dot per experiment. frame: experiment, feature, importance."""
     order = frame.groupby("feature").importance.mean().sort_values(ascending=False).index[:FEATURES]
     chart = alt.Chart(frame[frame.feature.isin(order)]).mark_circle(size=90, opacity=0.85)
@@ -131,7 +133,7 @@ def importance(frame: pd.DataFrame, names: list[str]) -> alt.Chart:
     return chart.encode(x=x, y=y, color=_colour(names), tooltip=_tips("feature", "importance"))
 
 
-def sweep(frame: pd.DataFrame, score: str) -> alt.LayerChart:
+def sweep(frame: pd.DataFrame, score: str) -> Drawing:
     """Draw a dot per trial, hollow if it was pruned, and the best so far as a line. frame: trial, state, value."""
     frame = frame[frame.value.notna()].sort_values("trial")
     best = frame[frame.state == "COMPLETE"].assign(best=lambda rows: rows.value.cummax())

@@ -8,7 +8,6 @@ from argparse import Namespace
 from pathlib import Path
 from typing import Any
 
-import altair as alt
 import jinja2
 import pandas as pd
 import vl_convert
@@ -47,7 +46,8 @@ def run(arguments: Namespace) -> None:
 
 def to_html(facts: dict[str, Any]) -> str:
     """The page, with all scripts and data in it."""
-    bundle = vl_convert.javascript_bundle(vl_version=SCHEMA_VERSION.rpartition(".")[0])
+    version = SCHEMA_VERSION.rpartition(".")[0]
+    bundle = vl_convert.javascript_bundle(vl_version=version)  # type: ignore[call-arg]  # its stub requires `snippet`
     bundle = bundle.replace("</script", r"<\/script")
     page = load_template("report.html", autoescape=True, finalize=format_text)
     return page.render(facts, bundle=bundle, figures=draw_figures(facts))
@@ -81,7 +81,7 @@ def draw_figures(facts: dict[str, Any]) -> dict[str, list[dict[str, Any]]]:
     }
 
 
-def figure(title: str, chart: alt.Chart | alt.LayerChart, height: int, **options: Any) -> dict[str, Any]:
+def figure(title: str, chart: charts.Drawing, height: int, **options: Any) -> dict[str, Any]:
     return {"title": title, "spec": charts.to_spec(chart, height), **options}
 
 
@@ -157,7 +157,8 @@ def draw_each(facts: dict[str, Any], plot: str) -> list[dict[str, Any]]:
         if plot == "confusion":
             chart = charts.confusion(frame)
         else:
-            chart = charts.scatter(frame, charts.colour_of(rank), *frame.columns, diagonal=plot == "predicted")
+            x, y = frame.columns
+            chart = charts.scatter(frame, charts.colour_of(rank), x, y, diagonal=plot == "predicted")
         figures.append(figure(experiment["experiment"], chart, 200, rank=rank))
     return figures
 
