@@ -73,7 +73,7 @@ def run(table: Table, reference: bool = True) -> dict[str, object]:
                     row["plain_cv_mean"] = plain_cv_mean()
         except RefusedError as refusal:
             row |= {"outcome": "refused", "message": str(refusal)}
-        except Exception:  # a crash is a result, to be counted
+        except Exception:  # noqa: BLE001 - a crash is a result, to be counted
             row |= {"outcome": "crashed", "message": traceback.format_exc().strip().splitlines()[-1]}
         row["seconds"] = round(time.perf_counter() - start, 1)
     return row

@@ -17,7 +17,7 @@ import pandas as pd
 TEMPLATE = Path(__file__).parents[1]
 sys.path.insert(0, str(TEMPLATE / "{{cookiecutter.project}}" / "{{cookiecutter.__package}}" / "core"))
 before, sys.dont_write_bytecode = sys.dont_write_bytecode, True  # bytecode in the template would go into each project
-from sniff import dialect  # noqa: E402
+from sniff import dialect
 
 sys.dont_write_bytecode = before
 

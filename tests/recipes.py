@@ -35,7 +35,9 @@ def section(text: str, heading: str) -> str:
 
 
 def blocks(text: str) -> tuple[Block, ...]:
-    return tuple(Block(language, body) for language, body in re.findall(r"^```(\w*)\n(.*?)^```$", text, re.MULTILINE | re.DOTALL))
+    return tuple(
+        Block(language, body) for language, body in re.findall(r"^```(\w*)\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+    )
 
 
 def recipes(text: str) -> dict[str, Recipe]:

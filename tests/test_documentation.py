@@ -30,7 +30,9 @@ def toolbox_commands(text: str) -> list[str]:
 
 def table_commands(text: str) -> list[str]:
     """The commands in the first column of the README's table."""
-    return [command for row in re.findall(r"^\| (`.+?`) \|", text, re.MULTILINE) for command in re.findall(r"`(.+?)`", row)]
+    return [
+        command for row in re.findall(r"^\| (`.+?`) \|", text, re.MULTILINE) for command in re.findall(r"`(.+?)`", row)
+    ]
 
 
 def parses(command: str) -> None:

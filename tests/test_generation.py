@@ -175,7 +175,14 @@ def test_the_task_is_inferred(bake, tmp_path, name, encoding):
     text, target, task = TABLES[name]
     (tmp_path / "table.csv").write_text(text.replace("z", "é"), encoding=encoding)
     data = yaml.safe_load(bake(data_path="table.csv", target=target).read("params.yaml"))["data"]
-    assert data == {"path": "data/raw/table.csv", "target": "y", "task": task, "positive": None, "types": {}, "drop": []}
+    assert data == {
+        "path": "data/raw/table.csv",
+        "target": "y",
+        "task": task,
+        "positive": None,
+        "types": {},
+        "drop": [],
+    }
 
 
 COMPRESSED = {"gz": gzip.compress, "bz2": bz2.compress, "xz": lzma.compress}
@@ -207,7 +214,14 @@ def test_the_task_of_a_parquet_file(bake, tmp_path, name):
         tmp_path / "t.parquet", row_group_size=25
     )
     data = yaml.safe_load(bake(data_path="t.parquet").read("params.yaml"))["data"]
-    assert data == {"path": "data/raw/t.parquet", "target": "y", "task": task, "positive": None, "types": {}, "drop": []}
+    assert data == {
+        "path": "data/raw/t.parquet",
+        "target": "y",
+        "task": task,
+        "positive": None,
+        "types": {},
+        "drop": [],
+    }
 
 
 # --- What is refused --------------------------------------------------------------------------------------------

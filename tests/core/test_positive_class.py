@@ -44,7 +44,11 @@ def test_the_positive_class_can_be_given():
 @pytest.mark.parametrize(
     ("classes", "given", "message"),
     [
-        (["female", "male"], "Male", "data.positive: 'Male': is not one of two classes: the target has the classes 'fem"),
+        (
+            ["female", "male"],
+            "Male",
+            "data.positive: 'Male': is not one of two classes: the target has the classes 'fem",
+        ),
         (["a", "b", "c"], "a", "data.positive: 'a': is not one of two classes"),
         (None, "a", "data.positive: 'a': is not one of two classes: the target is a number"),
     ],

@@ -28,7 +28,10 @@ LOSSES = {
     )
 }  # fmt: skip
 NEIGHBORS = {
-    *(f"sklearn.metrics._dist_metrics.{name}Distance64" for name in ("Chebyshev", "Euclidean", "Manhattan", "Minkowski")),
+    *(
+        f"sklearn.metrics._dist_metrics.{name}Distance64"
+        for name in ("Chebyshev", "Euclidean", "Manhattan", "Minkowski")
+    ),
     "sklearn.neighbors._ball_tree.BallTree",
     "sklearn.neighbors._kd_tree.KDTree",
 }

@@ -10,7 +10,7 @@ import pandas as pd
 
 from .errors import UserError
 from .infer import MAX_EXACT, TypedColumn, infer_type, read_durations, read_numbers
-from .schema import ColumnSchema, ColumnType, Schema
+from .schema import ColumnSchema, ColumnType, Schema, Task
 from .sniff.dialect import TableError
 from .sniff.literals import AMBIGUOUS, MISSING, decimal_mark, holds_words, missing_words
 from .sniff.names import did_you_mean, quote_list
@@ -34,7 +34,7 @@ class Cleaned(NamedTuple):
 
     table: pd.DataFrame
     target: str
-    task: str
+    task: Task
     typed_target: TypedColumn
     rows: int  # as read
     duplicates: int
@@ -209,14 +209,12 @@ def _count(column: pd.Series) -> Counter[str]:
 
 def _choose_task(
     name: str, task: str, wanted: str | None, labels: pd.Series, typed: TypedColumn, decimal: str | None
-) -> str:
+) -> Task:
     if typed.type == "date" or pd.api.types.is_datetime64_any_dtype(typed.values):
         raise TableError(f"has dates in the target column {name!r}, neither classes nor numbers; choose another")
-    if task != "auto":
-        return task
-    if wanted in ("category", "text"):
-        return "classification"
-    return infer_task(name, _count(labels), decimal)
+    if task == "auto" and wanted not in ("category", "text"):
+        task = infer_task(name, _count(labels), decimal)
+    return "regression" if task == "regression" else "classification"
 
 
 def _check_names(names: list[str], target: str, *, drop: Collection[str], types: Collection[str]) -> None:

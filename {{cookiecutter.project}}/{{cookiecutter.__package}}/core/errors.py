@@ -49,7 +49,10 @@ def _report(kind, error, traceback) -> None:
             file=sys.stderr,
         )
     elif isinstance(error, RuntimeError) and "home directory" in str(error).lower():  # of DVC or Altair
-        print("error: HOME: is not set, and this user has no entry in the system; run: export HOME=FOLDER", file=sys.stderr)
+        print(
+            "error: HOME: is not set, and this user has no entry in the system; run: export HOME=FOLDER",
+            file=sys.stderr,
+        )
     elif isinstance(error, KeyboardInterrupt):
         print("stopped", file=sys.stderr)
     elif isinstance(error, BrokenPipeError):  # the reader, such as head, has seen enough

@@ -252,7 +252,7 @@ def find_remote_problem(repo: Repo, name: str | None = None) -> str | None:
         remote.fs.info(remote.path)
     except NoRemoteError:
         return None
-    except Exception as error:  # each kind of remote has errors of its own
+    except Exception as error:  # noqa: BLE001 - each kind of remote has errors of its own
         if isinstance(error, FileNotFoundError) and (error.__cause__ is None or "404" in str(error.__cause__)):
             return None  # nothing was ever pushed
         return explain_remote(error)

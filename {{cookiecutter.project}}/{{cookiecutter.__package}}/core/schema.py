@@ -12,6 +12,7 @@ from .errors import UserError
 from .files import write_text
 
 ColumnType = Literal["number", "date", "category", "text"]
+Task = Literal["classification", "regression"]
 
 
 class ColumnSchema(BaseModel):
@@ -49,7 +50,7 @@ class ColumnSchema(BaseModel):
 class Schema(BaseModel):
     """The table: its task, target, classes in order (None for regression), positive class, split and columns."""
 
-    task: Literal["classification", "regression"]
+    task: Task
     target: str
     classes: list[int | str] | None
     positive: int | str | None = None

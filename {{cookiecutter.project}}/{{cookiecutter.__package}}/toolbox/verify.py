@@ -243,7 +243,7 @@ def list_recorded(commit: str, path: str) -> dict[str, str] | None:
         outs = [out for stage in repo.index.stages for out in stage.outs if out.def_path == path]
         try:
             entries = outs[0].get_dir_cache() if outs else None
-        except Exception:  # each kind of remote has errors of its own
+        except Exception:  # noqa: BLE001 - each kind of remote has errors of its own
             entries = None
         if entries is None:
             return None

@@ -124,7 +124,7 @@ def missing_in_storage(repo: Repo, short: str, storage: str) -> Iterator[str]:
         return
     try:
         status = repo.cloud.status(set(stored_objects(repo)), remote=storage)
-    except Exception as error:  # each kind of remote has errors of its own
+    except Exception as error:  # noqa: BLE001 - each kind of remote has errors of its own
         yield f"{storage!r}: {explain_remote(error)}"
         return
     lost = sorted(item.obj_name for item in status.missing)

@@ -38,7 +38,7 @@ def open_journal(path: Path, name: str) -> optuna.Study:
     try:
         study = optuna.load_study(study_name=name, storage=_storage(path))
         is_whole = len(study.get_trials(deepcopy=False)) == path.read_bytes().count(b"\n") - 1
-    except Exception:  # Optuna has no common error for a journal that it cannot read
+    except Exception:  # noqa: BLE001 - Optuna has no common error for a journal that it cannot read
         is_whole = False
     if not is_whole:
         _repair(path, name)

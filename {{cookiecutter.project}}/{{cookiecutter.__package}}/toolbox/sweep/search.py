@@ -116,7 +116,7 @@ class Search:
                 pending.scores += future.result()
             except (BrokenProcessPool, CancelledError):
                 raise
-            except Exception as error:  # an estimator may raise anything
+            except Exception as error:  # noqa: BLE001 - an estimator may raise anything
                 self.finish(pending.trial, TrialState.FAIL, pending, error)
             else:
                 self.advance(pending)
