@@ -22,10 +22,10 @@ class Data(Section):
     path: str
     target: str | None
     task: Literal["auto", "classification", "regression"]
-    positive: str | int | bool | None
+    positive: str | int | bool | None = None
     types: dict[str, Annotated[str, AfterValidator(check_type)]]
     drop: list[str]
-    missing: list[str] | None
+    missing: list[str] | None = None
 
 
 class Prepare(Section):
