@@ -293,7 +293,7 @@ def test_the_task_can_be_changed_afterwards(project):
     ("parameter", "message"),
     [
         ("data.drop=[yaer]", "error: params.yaml: data.drop: 'yaer': is not a column; did you mean 'year'?"),
-        ("+data.types.sex=text", "error: params.yaml: data.types: 'sex': is the target"),
+        ("data.drop=[sex]", "error: params.yaml: data.drop: 'sex': is the target"),
         ("prepare.test_size=2", "error: params.yaml: prepare.test_size: 2: input should be less than 1"),
         ("train.n_splits=two", "error: params.yaml: train.n_splits: 'two': input should be a valid integer"),
         (
