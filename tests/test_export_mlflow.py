@@ -215,7 +215,8 @@ def test_where_chooses_renamed_is_updated_and_removed_is_marked_then_pruned(own)
     assert set(runs_of(client_of(own))) == set(runs) - {"logistic"}
 
 
-@pytest.mark.parametrize("moments", [(2,), pytest.param((1, 2, 3), marks=pytest.mark.nightly)])
+@pytest.mark.nightly
+@pytest.mark.parametrize("moments", [(2,), (1, 2, 3)])
 def test_a_kill_at_any_moment_and_a_second_export_give_the_same_runs(exported, own, moments):
     """Killed when these runs appear in the database; the model is written after the third."""
     project, _ = exported
@@ -471,6 +472,7 @@ def read_page(chromium: str, address: str, wanted: list[str], picture: str | Non
 # --- Following, and MLproject -----------------------------------------------------------------------------------------
 
 
+@pytest.mark.nightly
 def test_follow_shows_the_steps_of_a_running_experiment_and_ends_with_one_run(own):
     export(own, "--models", "none")
     follower = subprocess.Popen(
@@ -510,6 +512,7 @@ MLFLOW_RUN = (
 )
 
 
+@pytest.mark.nightly
 def test_mlflow_runs_the_project_here(own, tmp_path):
     environment = {"MLFLOW_TRACKING_URI": f"sqlite:///{tmp_path / 'projects.db'}"}
     own.run(*MLFLOW_RUN, "-P", "name=here", ".", **environment)

@@ -51,17 +51,20 @@ def test_1_track_a_first_experiment(own):
     assert "first" in table
 
 
+@pytest.mark.nightly
 def test_2_compare_parameters(own):
     *_, table = follow(own, 2)
     assert "shallow" in table
     assert "logistic" in table
 
 
+@pytest.mark.nightly
 def test_3_search_hyperparameters(own):
     follow(own, 3)
     assert own.dvc("exp", "list").count("[") == 1
 
 
+@pytest.mark.nightly
 def test_4_version_the_data_and_go_back(own):
     outputs = follow(own, 4)
     assert len(outputs) == 10
@@ -71,6 +74,7 @@ def test_4_version_the_data_and_go_back(own):
     assert len(own.read("data/raw/penguins.csv").splitlines()) == 345
 
 
+@pytest.mark.nightly
 def test_5_dvc_and_mlflow_as_one_workflow_and_the_same_with_wandb(own):
     follow(own, 5)
     client = mlflow.MlflowClient(f"sqlite:///{own.path / 'mlflow.db'}")
