@@ -14,6 +14,11 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
+from hypothesis import settings
+
+# The same examples in every run of CI; HYPOTHESIS_PROFILE=default looks for new ones.
+settings.register_profile("same", derandomize=True)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "same"))
 
 TEMPLATE = Path(__file__).parents[1]
 PROJECT = TEMPLATE / "{{cookiecutter.project}}"

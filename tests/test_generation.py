@@ -22,6 +22,7 @@ import pytest
 import yaml
 from configobj import ConfigObj
 from conftest import PACKAGE, SAMPLE, TEMPLATE, run
+from example.core.sniff.text import DROPPED
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
@@ -335,7 +336,7 @@ texts = st.lists(
 @given(description=texts.map("".join), author=texts.map("".join), target=texts.map("".join), remote=texts.map("".join))
 def test_any_text_is_carried_unchanged(bake, tmp_path_factory, description, author, target, remote):
     folder = tmp_path_factory.mktemp("hostile")
-    target = target.strip() or "y"
+    target = target.translate(dict.fromkeys(map(ord, DROPPED))).strip() or "y"  # the reader drops these characters
     pd.DataFrame({"a": [1, 2, 3], target if target != "a" else "y": [0, 1, 1]}).to_csv(
         folder / "t.csv", index=False, quoting=csv.QUOTE_ALL
     )
