@@ -92,7 +92,7 @@ def run_stages(table: Table, folder: Path) -> dict[str, object]:
         sys.path.insert(0, str(project))
     errors = importlib.import_module("corpus_project.core.errors")
     stages = [importlib.import_module(f"corpus_project.stages.{name}") for name in ("prepare", "train", "evaluate")]
-    replace_in("params.yaml", "train_sizes: [0.1, 0.3, 0.6, 1.0]", "train_sizes: [1.0]")
+    replace_in("params.yaml", "train_sizes: [0.1, 0.3, 1.0]", "train_sizes: [1.0]")
     try:
         for stage in stages:
             stage.main()

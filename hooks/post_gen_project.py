@@ -32,8 +32,10 @@ def find_table() -> dict:
     try:
         return inspect(ANSWERS)
     except TableError as error:
-        print(f"warning: {error}. Put the table in data/raw/, name it in params.yaml, dvc add it.", file=sys.stderr)
-        return {"source": None, "name": "table.csv", "target": ANSWERS["target"] or None, "task": "auto"}
+        reason = printable(str(error))
+        print(f"warning: {reason}. Put the table in data/raw/, name it in params.yaml, dvc add it.", file=sys.stderr)
+        target = ANSWERS["target"] or None
+        return {"source": None, "name": "table.csv", "target": target, "task": "auto", "model": "random_forest"}
 
 
 def place(source: Path, name: str) -> None:
@@ -167,13 +169,26 @@ def move_ci(outer: Path) -> str:
 
 def set_identity() -> str:
     """Give the new repository alone an identity: its first commit, and every DVC experiment, need one."""
-    name = " ".join(ANSWERS["author_name"].split()) or "nobody"
+    name, email = split_author(ANSWERS["author_name"])
     git("config", "user.name", name)
-    git("config", "user.email", "nobody@localhost")
+    git("config", "user.email", email)
     return (
-        f"Git knows no user.name and user.email: this repository has {name} <nobody@localhost> until you set yours, "
+        f"Git knows no user.name and user.email: this repository has {name} <{email}> until you set yours, "
         'with git config user.name "..." and git config user.email "..." in it'
     )
+
+
+def split_author(author: str) -> tuple[str, str]:
+    """The name and the address in `Jane Doe <jane@example.org>`, without what Git cannot hold in a signature."""
+    name, _, email = author.partition("<")
+    name = " ".join(printable(re.sub(r"[<>]", " ", name)).split()).strip(" .,:;\"'")
+    email = re.sub(r"[<>\s]", "", printable(email.partition(">")[0]))
+    return name or "nobody", email or "nobody@localhost"
+
+
+def printable(text: str) -> str:
+    """The text with escapes for characters that would control the terminal."""
+    return "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in text)
 
 
 def next_steps(table: dict) -> str:
@@ -181,9 +196,10 @@ def next_steps(table: dict) -> str:
     project, shell = Path.cwd(), Path(os.environ.get("PWD", "."))
     folder = project.relative_to(shell) if project.is_relative_to(shell) else project
     quoted = subprocess.list2cmdline([folder]) if os.name == "nt" else shlex.quote(str(folder))
+    trees = {"random_forest": "n_estimators", "hist_gradient_boosting": "max_iter"}[table["model"]]
     activate = r".venv\Scripts\activate" if os.name == "nt" else ". .venv/bin/activate"
     return f"""
-{ANSWERS["project"]}: predicts {table["target"] or "the last column"} ({table["task"]}) from data/raw/{table["name"]}. Next:
+{ANSWERS["project"]}: predicts {printable(table["target"] or "the last column")} ({table["task"]}) from data/raw/{table["name"]}. Next:
 
   cd {quoted}
   {"python" if os.name == "nt" else "python3"} -m venv .venv
@@ -192,7 +208,7 @@ def next_steps(table: dict) -> str:
   dvc repro
   git add -A
   git commit -m "First results"
-  dvc exp run -S train.random_forest.n_estimators=300
+  dvc exp run -S train.{table["model"]}.{trees}=300
   dvc exp show --only-changed
 """
 
@@ -208,6 +224,7 @@ if __name__ == "__main__":
             "__PATH__": quote(f"data/raw/{table['name']}"),
             "__TARGET__": quote(table["target"]),
             "__TASK__": table["task"],
+            "__MODEL__": table["model"],
             "__DESCRIPTION__": quote(ANSWERS["description"]),
             "__AUTHOR__": quote(ANSWERS["author_name"]),
             "__REMOTE__": remote(),

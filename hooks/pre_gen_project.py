@@ -23,6 +23,8 @@ def check_name(project: str, package: str) -> None:
     """Refuse a project name that cannot name a folder, a package and a DVC artifact."""
     if not re.fullmatch(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?", project):
         sys.exit(f"project: {project!r} cannot name a folder and a package; use lower-case letters, digits and hyphens")
+    if package != ("p" if project[0].isdigit() else "") + project.replace("-", "_"):
+        sys.exit(f"__package: {package!r} is not the package of {project!r}; leave it out, it follows from project")
     pinned = (TEMPLATE / "requirements.txt").read_text().splitlines() if TEMPLATE else []
     packages = {line.partition("==")[0].replace("-", "_") for line in pinned}
     if package in TAKEN | packages or keyword.iskeyword(package):
@@ -30,7 +32,12 @@ def check_name(project: str, package: str) -> None:
 
 
 def check_remote(url: str) -> None:
-    """Refuse a URL that DVC's config file, which has no escapes, cannot hold."""
+    """Refuse a URL with a secret in it, or one that DVC's config file, which has no escapes, cannot hold."""
+    if re.search(r"(^|//)[^/@]*:[^/@]*@", url) or ("://" in url and "?" in url):
+        sys.exit(
+            "remote_url: holds a password or a token, and Git would keep it; give the address without it, and later run: "
+            "dvc remote modify --local storage password ..."
+        )
     if any(not character.isprintable() for character in url) or {"'", '"'} <= set(url) or "%(" in url:
         sys.exit(f"remote_url: {url!r} holds a control character, both kinds of quotes or %(; choose another place")
 
@@ -46,7 +53,7 @@ def check_table() -> None:
     try:
         Path("table.json").write_text(json.dumps(inspect(ANSWERS)), encoding="utf-8")
     except TableError as error:
-        sys.exit(str(error))
+        sys.exit("".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in str(error)))
 
 
 if __name__ == "__main__":

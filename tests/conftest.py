@@ -5,6 +5,7 @@ import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -35,6 +36,8 @@ def import_package(name: str) -> None:
     spec.loader.exec_module(sys.modules[name])
 
 
+# A shell that starts the tests in the background makes them, and what they start, deaf to Ctrl-C.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 sys.dont_write_bytecode = True  # the template's folder is copied into every project
 import_package("example")
 

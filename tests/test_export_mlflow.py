@@ -524,12 +524,13 @@ def test_mlflow_runs_the_project_here(own, tmp_path):
 def test_mlflow_runs_the_project_from_a_git_url(own, tmp_path):
     environment = {"MLFLOW_TRACKING_URI": f"sqlite:///{tmp_path / 'projects.db'}"}
     (tmp_path / "elsewhere").mkdir()
-    origin = tmp_path / "copy" / "origin.git"
+    # MLflow takes file://PATH for a folder to work in, if the path is there as it is written: %20 is not.
+    origin = (tmp_path / "copy" / "origin.git").rename(tmp_path / "copy" / "our origin.git")
     remote = str(tmp_path / "copy" / "penguins-remote")
     own.dvc("remote", "modify", "storage", "url", remote)
     own.commit("An address that is the same everywhere")
     own.run("git", "tag", "v2")
     own.run("git", "push", "--quiet", str(origin), "main", "v2")
-    options = ("-P", "name=there", "-P", "push=origin", f"file://localhost{origin}", "--version", "v2")
+    options = ("-P", "name=there", "-P", f"push={origin}", origin.as_uri(), "--version", "v2")
     run(*MLFLOW_RUN, *options, cwd=tmp_path / "elsewhere", **environment)
     assert "there" in own.dvc("exp", "list", str(origin), "-A")

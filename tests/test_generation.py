@@ -11,6 +11,7 @@ import lzma
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import tomllib
@@ -261,6 +262,14 @@ REFUSED = {
     "an unusable name": ({"project": "My Project"}, GOOD, "project: 'My Project' cannot name a folder"),
     "a package's name": ({"project": "pandas"}, GOOD, "project: 'pandas' is taken"),
     "a keyword": ({"project": "lambda"}, GOOD, "project: 'lambda' is taken"),
+    "another package": ({"__package": "../evil"}, GOOD, "__package: '../evil' is not the package of 'penguins'"),
+    "a remote with a password": ({"remote_url": "https://jane:s3cret@host/x"}, GOOD, "remote_url: holds a password"),
+    "a remote with a token": ({"remote_url": "https://host/x?sig=s3cret"}, GOOD, "remote_url: holds a password"),
+    "a host with a password": ({"remote_url": "jane:s3cret@host:/x"}, GOOD, "remote_url: holds a password"),
+    "a private key": ({}, "-----BEGIN PRIVATE KEY-----\ns3cret,\n", "is a key or a certificate"),
+    "a token": ({}, "sk_live_s3cret_" + "x" * 60 + "\n", "has one column, with a long name"),
+    "a device": ({"data_path": "/dev/zero"}, None, "/dev/zero is a pipe or a device"),
+    "a name that controls the terminal": ({"target": "\x1b[31m\u202e"}, GOOD, r"has no column '\x1b[31m\u202e'"),
     "a remote that the config cannot hold": ({"remote_url": "a\nb"}, GOOD, "remote_url: 'a\\nb' holds"),
 }
 
@@ -276,6 +285,7 @@ def test_wrong_input_is_refused_before_anything_is_written(cookiecutter, tmp_pat
     said, _, _ = output.partition("ERROR: Stopping generation")
     assert message in said
     assert said.count("\n") == 1
+    assert "s3cret" not in said and said.strip().isprintable()
     assert sorted(tmp_path.rglob("*")) == before
 
 
@@ -371,6 +381,17 @@ def test_a_name_becomes_a_package(bake, name, package):
     assert bake(project_name=name).package.name == package
 
 
+@pytest.mark.parametrize("suffix", ["csv", "parquet"])
+@pytest.mark.parametrize(("rows", "model"), [(49_999, "random_forest"), (50_000, "hist_gradient_boosting")])
+def test_the_model_to_start_with_fits_the_number_of_rows(bake, tmp_path, suffix, rows, model):
+    table = pd.DataFrame({"a": range(rows), "y": ["no", "yes"] * (rows // 2) + ["no"] * (rows % 2)})
+    table.to_csv(tmp_path / "t.csv", index=False)
+    table.to_parquet(tmp_path / "t.parquet")
+    project = bake(data_path=f"t.{suffix}")
+    assert yaml.safe_load(project.read("params.yaml"))["train"]["model"] == model
+    assert f"-S train.{model}." in project.output
+
+
 # --- Where it is generated --------------------------------------------------------------------------------------
 
 
@@ -426,6 +447,23 @@ def test_generated_again_over_a_project_nothing_is_committed(bake, tmp_path):
     assert len(project.run("git", "log", "--format=%s").splitlines()) == 1
 
 
+@pytest.mark.skipif(os.name == "nt", reason="groups of processes are of Unix")
+def test_a_generation_that_was_killed_is_finished_by_another(bake, tmp_path):
+    command = (sys.executable, "-m", "cookiecutter", str(TEMPLATE), "--no-input")
+    folder = tmp_path / "killed"
+    folder.mkdir()
+    with subprocess.Popen(command, cwd=folder, start_new_session=True) as process:
+        while not (folder / "penguins/_generate").exists():
+            assert process.poll() is None
+        os.killpg(process.pid, signal.SIGKILL)
+    assert not (folder / "penguins/.git").exists()
+    run(*command, "--overwrite-if-exists", cwd=folder)
+    whole = bake(tmp_path / "whole")
+    assert run("git", "ls-tree", "-r", "--name-only", "HEAD", cwd=folder / "penguins") == whole.run(
+        "git", "ls-tree", "-r", "--name-only", "HEAD"
+    )
+
+
 def test_without_a_git_identity(cookiecutter, tmp_path):
     (tmp_path / "gitconfig").write_text("[user]\n  useConfigOnly = true\n")
     output = cookiecutter(tmp_path, variables={"GIT_CONFIG_GLOBAL": str(tmp_path / "gitconfig")}, author_name="Ada")
@@ -433,6 +471,23 @@ def test_without_a_git_identity(cookiecutter, tmp_path):
     author = run("git", "log", "--format=%an <%ae>", cwd=tmp_path / "penguins")
     assert author == "Ada <nobody@localhost>\n"
     assert run("git", "config", "user.name", cwd=tmp_path / "penguins") == "Ada\n"
+
+
+@pytest.mark.parametrize(
+    ("author", "signature"),
+    [
+        ("Jane Doe <jane@example.org>", "Jane Doe <jane@example.org>"),
+        ("Jane >Doe< <<jane@example.org>>", "Jane Doe <jane@example.org>"),
+        ("<jane@example.org>", "nobody <jane@example.org>"),
+        ("Jane <ja ne@example.org", "Jane <jane@example.org>"),
+        (" <> ", "nobody <nobody@localhost>"),
+    ],
+)
+def test_an_author_with_an_address_is_an_identity_that_git_can_hold(cookiecutter, tmp_path, author, signature):
+    (tmp_path / "gitconfig").write_text("[user]\n  useConfigOnly = true\n")
+    variables = {"GIT_CONFIG_GLOBAL": str(tmp_path / "gitconfig")}
+    cookiecutter(tmp_path, variables=variables, author_name=author)
+    assert run("git", "log", "--format=%an <%ae>", cwd=tmp_path / "penguins") == f"{signature}\n"
 
 
 def test_the_users_git_settings_do_no_harm(cookiecutter, tmp_path):

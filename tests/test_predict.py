@@ -173,7 +173,7 @@ def trained(cookiecutter, tmp_path_factory):
         patch.chdir(folder / "predicting")
         patch.syspath_prepend(str(folder / "predicting"))
         text = Path("params.yaml").read_text()
-        text = text.replace("model: random_forest", "model: logistic_regression").replace("0.1, 0.3, 0.6, ", "")
+        text = text.replace("model: random_forest", "model: logistic_regression").replace("0.1, 0.3, ", "")
         Path("params.yaml").write_text(text)
         for stage in ("prepare", "train"):
             importlib.import_module(f"predicting.stages.{stage}").main()

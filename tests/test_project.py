@@ -1,6 +1,7 @@
 """Generated projects at work: DVC for real, on real data."""
 
 import json
+import os
 import re
 import shutil
 import sys
@@ -102,6 +103,18 @@ def test_an_experiment_changes_what_it_should_and_runs_what_it_must(project):
     shown = json.loads(project.run(sys.executable, "-m", "penguins", "model-card", "other", "--json"))
     assert shown["experiment"]["name"] == "other"
     assert shown["model"]["class"].endswith("LogisticRegression")
+
+
+@pytest.mark.parametrize("model", ["random_forest", "hist_gradient_boosting"])
+def test_a_model_is_the_same_on_one_core_and_on_all(project, model):
+    set_param(project, "model: random_forest", f"model: {model}")
+    outputs = []
+    for cores in ("1", str(os.cpu_count())):
+        project.stage("train", LOKY_MAX_CPU_COUNT=cores)
+        outputs.append(
+            [(project.path / path).read_bytes() for path in ("models/model.skops", "results/train/metrics.json")]
+        )
+    assert outputs[0] == outputs[1]
 
 
 def test_run_cache_restores_a_result_that_was_had_before(project):

@@ -24,7 +24,7 @@ README = (PROJECT / "README.md").read_text(encoding="utf-8")
 CHANGES = list(recipes(section(README, "Change it")))
 QUICK = {
     "n_splits: 5": "n_splits: 2",
-    "train_sizes: [0.1, 0.3, 0.6, 1.0]": "train_sizes: [1.0]",
+    "train_sizes: [0.1, 0.3, 1.0]": "train_sizes: [1.0]",
     "n_estimators: 100 # trees": "n_estimators: 10 # trees",
     "n_repeats: 5": "n_repeats: 1",
 }

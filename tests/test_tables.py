@@ -79,7 +79,7 @@ def project(cookiecutter, tmp_path_factory):
         ("task: classification", "task: auto"),
         ("n_estimators: 100 # trees", "n_estimators: 2"),
         ("n_splits: 5", "n_splits: 2"),
-        ("train_sizes: [0.1, 0.3, 0.6, 1.0]", "train_sizes: [1.0]"),
+        ("train_sizes: [0.1, 0.3, 1.0]", "train_sizes: [1.0]"),
         ("n_repeats: 5", "n_repeats: 1"),
     ):
         assert old in text

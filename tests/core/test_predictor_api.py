@@ -76,7 +76,7 @@ def tmp_path_of(tmp_path, name):
     ("removed", "message"),
     [
         ("model.skops", "model.skops: there is no such model"),
-        ("schema.json", "schema.json: is missing or damaged"),
+        ("schema.json", "schema.json: is missing; run: dvc pull, or dvc repro prepare"),
         ("params.yaml", "params.yaml: is missing; copy params.yaml beside the model"),
     ],
 )

@@ -82,7 +82,8 @@ def test_the_hash_is_the_same_on_every_platform_and_version():
 
 
 def folds_of(method, column, table, labels):
-    return make_folds(table, np.array(labels), is_classification=True, split=method, split_column=column, n_splits=3)
+    described = schema.Schema.model_construct(task="classification", split=method, split_column=column)
+    return make_folds(table, np.array(labels), described, n_splits=3)
 
 
 def test_folds_keep_groups_whole_and_never_look_ahead(params):

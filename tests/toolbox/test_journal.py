@@ -98,3 +98,9 @@ def test_a_link_to_a_cache_is_not_written_through(tmp_path, lines):
     study = open_journal(tmp_path / "study/journal.log", "study")
     study.add_trial(optuna.trial.create_trial(value=9.0))
     assert cache.read_bytes().count(b"\n") == TRIALS + 1
+
+
+def test_a_line_that_a_merge_kept_from_both_sides_is_one_trial(tmp_path, lines):
+    path = tmp_path / "journal.log"
+    path.write_bytes(b"\n".join([b"<<<<<<< HEAD", *lines, b"=======", *lines, b">>>>>>> theirs", b""]))
+    assert scores(path) == [float(number) for number in range(TRIALS)]

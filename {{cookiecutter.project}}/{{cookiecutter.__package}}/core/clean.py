@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from .errors import UserError
-from .infer import MAX_EXACT, TypedColumn, infer_type, read_durations, read_numbers
+from .infer import MAX_EXACT, Texts, TypedColumn, infer_type, matches, read_durations, read_numbers
 from .schema import ColumnSchema, ColumnType, Schema, Task
 from .sniff.dialect import TableError
 from .sniff.literals import AMBIGUOUS, MISSING, decimal_mark, holds_words, missing_words
@@ -24,8 +24,8 @@ MIN_ID_ROWS = 20  # rows above which a different value in each row is an id
 MIN_TOTAL_ROWS = 5  # rows above a row of totals
 MAX_TOTAL_FRACTION = 0.1  # share of rows that may be totals; a word in more rows is a category
 TOTAL = (  # in English, German, French, Italian and Spanish
-    r"(?i)((grand|sub)[- ]?)?totals?( .{0,30})?:?|sums?:?|summe:?|gesamt(summe)?:?|insgesamt:?|zusammen:?"
-    r"|totale?s?|totaux"
+    r"(?i)^(((grand|sub)[- ]?)?totals?( .{0,30})?:?|sums?:?|summe:?|gesamt(summe)?:?|insgesamt:?|zusammen:?"
+    r"|totale?s?|totaux)$"
 )
 
 
@@ -128,12 +128,12 @@ def mask_missing(table: pd.DataFrame, given: Collection[str] | None) -> list[str
     """
     texts = [name for name in table if _is_text(table[name])]
     asked = MISSING | set(given or ())
-    hits = {name: table[name][table[name].isin(asked)].value_counts().to_dict() for name in texts}
+    hits = {name: Texts.of(table[name][table[name].isin(asked)]).by_frequency() for name in texts}
     taken: dict[str, dict[str, int]] = {}
     kept: list[str] = []
     for name in (name for name in texts if hits[name]):
         elsewhere = {text for other in texts if other != name for text in hits[other] if text in AMBIGUOUS}
-        counts = Counter(table[name].value_counts().to_dict())
+        counts = Texts.of(table[name]).by_frequency()
         missing = missing_words(counts, elsewhere) if given is None else _given_missing(counts, set(given))
         table[name] = table[name].mask(table[name].isin(missing))
         for text, count in hits[name].items():
@@ -190,11 +190,9 @@ def _typed_target(target: pd.Series, wanted: str | None, decimal: str | None) ->
 
 def _labels(target: pd.Series, typed: TypedColumn, wanted: str | None) -> pd.Series:
     """The target as classes, as they are written; marks for "no value" among numbers are missing."""
-    labels = target.astype(object).where(target.notna(), None)
+    labels = target if _is_text(target) else target.astype(object).map(str, na_action="ignore")
     is_number = pd.api.types.is_numeric_dtype(typed.values)
-    if is_number and wanted not in ("category", "text"):
-        labels = labels.where(typed.values.notna(), None)
-    return labels.map(lambda value: value if isinstance(value, str) else str(value), na_action="ignore")
+    return labels.where(typed.values.notna()) if is_number and wanted not in ("category", "text") else labels
 
 
 def _declared_text(table: pd.DataFrame) -> frozenset[str]:
@@ -204,7 +202,10 @@ def _declared_text(table: pd.DataFrame) -> frozenset[str]:
 
 
 def _count(column: pd.Series) -> Counter[str]:
-    return Counter(column.dropna().astype(str).value_counts().to_dict())
+    if _is_text(column):
+        return Texts.of(column).by_frequency()
+    counts = column.value_counts()
+    return Counter(dict(zip(counts.index.astype(str), counts.tolist(), strict=True)))
 
 
 def _choose_task(
@@ -229,7 +230,7 @@ def _check_names(names: list[str], target: str, *, drop: Collection[str], types:
 
 
 def _as_numbers(target: pd.Series) -> pd.Series:
-    numbers = pd.to_numeric(target, errors="coerce").astype(np.float64)
+    numbers = _to_numbers(target)
     strange = target[numbers.isna() & target.notna()]
     if len(strange):
         raise UserError(
@@ -239,14 +240,22 @@ def _as_numbers(target: pd.Series) -> pd.Series:
     return numbers
 
 
+def _to_numbers(column: pd.Series) -> pd.Series:
+    """As float64, NaN for anything else."""
+    if not _is_text(column):
+        return pd.to_numeric(column, errors="coerce").astype(np.float64)
+    texts = Texts.of(column)
+    return texts.per_row(pd.to_numeric(texts.distinct, errors="coerce").astype(np.float64))
+
+
 def _as_classes(labels: pd.Series, *, are_numbers: bool) -> pd.Series:
     """Whole numbers, each written in one way, stay numbers; anything else is text, as it is written."""
-    texts = labels.dropna().unique()
-    if are_numbers and plain_labels(texts):
-        numbers = {text: int(text.removesuffix(".0")) for text in texts}
-        if all(abs(number) < MAX_EXACT for number in numbers.values()):
-            return labels.map(numbers)
-    return labels
+    texts = Texts.of(labels)
+    if are_numbers and plain_labels(texts.distinct):
+        numbers = texts.distinct.str.removesuffix(".0").map(int)
+        if numbers.abs().max() < MAX_EXACT:
+            return texts.per_row(numbers)
+    return texts.per_row(texts.distinct).astype("str")
 
 
 # --- Rows of totals -------------------------------------------------------------------------------------------------
@@ -256,30 +265,43 @@ def total_rows(table: pd.DataFrame) -> list[str]:
     """A note for rows that look like totals: by a word, or as the last row holds the sums of all others."""
     if len(table) <= MIN_TOTAL_ROWS:
         return []
+    sums = []
     for name in table:
-        if not _is_text(table[name]):
-            continue
-        is_total = table[name].str.fullmatch(TOTAL).eq(True)
-        if 0 < is_total.sum() <= max(1, MAX_TOTAL_FRACTION * len(table)):
-            row = is_total.to_numpy().argmax()
-            return [_total_note(int(row), int(is_total.sum()), f"{table[name].iloc[row]!r} in {name!r}")]
-    sums = [name for name in table if _is_sum(table[name])]
+        texts = Texts.of(table[name]) if _is_text(table[name]) else None
+        if texts and (note := _total_word(texts)):
+            return [note]
+        if _is_sum(table[name], texts):
+            sums.append(name)
     if len(sums) >= 2:
         return [_total_note(len(table) - 1, 1, f"the sums of {quote_list(sums, limit=MAX_LISTED_COLUMNS)}")]
     return []
 
 
-def _is_sum(column: pd.Series) -> bool:
-    """Whether the last value is the sum of the others."""
+def _total_word(texts: Texts) -> str | None:
+    """A note if a few rows have a word for a total."""
+    totals = texts.some(matches(texts.distinct, TOTAL))
+    if not 0 < totals.rows <= max(1, MAX_TOTAL_FRACTION * len(texts.codes)):
+        return None
+    row = (texts.codes == totals.distinct.index[0]).to_numpy().argmax()
+    return _total_note(int(row), totals.rows, f"{totals.distinct.iloc[0]!r} in {texts.codes.name!r}")
+
+
+def _is_sum(column: pd.Series, texts: Texts | None) -> bool:
+    """Whether the last value is the sum of the others; texts: its texts, if it holds text."""
     if pd.api.types.is_bool_dtype(column) or pd.api.types.is_datetime64_any_dtype(column):
         return False
-    if not column.iloc[-1:].notna().all() or pd.isna(pd.to_numeric(column.iloc[-1:], errors="coerce")).any():
+    if texts:
+        values, counts, place = texts.distinct, texts.counts, texts.codes.iloc[-1]
+    else:
+        values, counts, place = column.reset_index(drop=True), pd.Series(1, range(len(column))), len(column) - 1
+    numbers = pd.to_numeric(values, errors="coerce").astype(np.float64)
+    if place < 0 or pd.isna(last := numbers[place]):
         return False
-    numbers = pd.to_numeric(column, errors="coerce").astype(np.float64)
-    others, last = numbers.iloc[:-1].dropna(), numbers.iloc[-1]
+    counts = counts.where(counts.index != place, counts - 1)  # without the last row
+    others = numbers[(counts > 0) & numbers.notna()]
     if others.nunique() <= MIN_TOTAL_ROWS or not np.isfinite(others).all():
         return False
-    return bool(last != 0 and np.isclose(others.sum(), last, rtol=1e-9))
+    return bool(last != 0 and np.isclose(others.dot(counts[others.index]), last, rtol=1e-9))
 
 
 def _total_note(row: int, count: int, why: str) -> str:
@@ -397,8 +419,9 @@ def _describe(column: pd.Series, test: pd.Series, type_: ColumnType) -> ColumnSc
         if len(finite):
             facts = {"min": float(finite.min()), "max": float(finite.max())}
     elif type_ == "category":
-        known = set(present)
-        facts = {"categories": sorted(known), "test_only_categories": sorted(set(test.dropna()) - known) or None}
+        known = sorted(present.unique())
+        unseen = sorted(set(test.dropna().unique()).difference(known))
+        facts = {"categories": known, "test_only_categories": unseen or None}
     missing = round(float(column.isna().mean()), 6)
     return ColumnSchema(name=str(column.name), role="feature", type=type_, missing_fraction=missing, **facts)
 
@@ -408,9 +431,12 @@ def _why_useless(column: pd.Series, type_: str, note: str | None, raw_rows: int)
     present = column.dropna()
     if present.empty:
         return "no value"
-    if present.nunique() == 1 and len(present) == len(column):
+    if 1 < present.head(1000).nunique() < min(1000, len(present)):  # which saves to count them all
+        return None
+    distinct = present.nunique()
+    if distinct == 1 and len(present) == len(column):
         return "one value"
-    if len(present) <= MIN_ID_ROWS or present.nunique() < len(present):
+    if len(present) <= MIN_ID_ROWS or distinct < len(present):
         return None
     if type_ == "category":
         return "a different value in every row"

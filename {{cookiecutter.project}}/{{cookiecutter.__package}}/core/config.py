@@ -7,10 +7,11 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from .errors import UserError
+from .errors import UserError, reading
 from .files import read_yaml
 from .paths import PARAMS
 
+MAX_ITEMS = 100_000
 Model = TypeVar("Model", bound=BaseModel)
 
 
@@ -25,10 +26,26 @@ def read_params(path: Path = PARAMS) -> dict[str, Any]:
     if not path.exists():
         root = Path(__file__).resolve().parents[2]
         raise UserError(f"there is no params.yaml in {Path.cwd()}; run this in the project's root: cd {root}")
-    values = read_yaml(path)
+    with reading(path, "restore it with Git"):
+        values = read_yaml(path)
     if not isinstance(values, dict):
-        raise UserError(f"params.yaml: {values!r}: should hold the sections of the pipeline; restore it by Git")
+        raise UserError("params.yaml: should hold the sections of the pipeline; restore it with Git")
+    check_plain(values, "params.yaml")
     return values
+
+
+def check_plain(values: Any, source: str) -> None:
+    """Raise UserError unless JSON could hold the values: aliases of YAML can hold themselves, or stand for billions."""
+    pending, count = [values], 0
+    while pending:
+        value = pending.pop()
+        count += 1
+        if count > MAX_ITEMS:
+            raise UserError(f"{source}: a value holds itself, or has more than {MAX_ITEMS:,} items; write it out")
+        if isinstance(value, dict | list):
+            pending += value.values() if isinstance(value, dict) else value
+        elif not isinstance(value, str | int | float | None):
+            raise UserError(f"{source}: {value!s}: is a {type(value).__name__}; put it in quotes")
 
 
 def validate(model: type[Model], values: Mapping[str, Any]) -> Model:

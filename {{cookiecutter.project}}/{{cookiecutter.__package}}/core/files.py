@@ -13,8 +13,15 @@ import yaml
 
 from .errors import UserError
 
+try:
+    from yaml import CSafeLoader as SafeLoader  # ten times faster
+except ImportError:  # PyYAML was built without libyaml
+    from yaml import SafeLoader  # type: ignore[assignment]
 
-class Yaml12Loader(yaml.SafeLoader):
+MAX_DEPTH = 100  # of YAML: far beyond it, the C loader ends the process
+
+
+class Yaml12Loader(SafeLoader):
     """PyYAML with the scalars of YAML 1.2, which DVC writes: `1e-05` is a number, `yes` and `on` are text."""
 
 
@@ -41,9 +48,18 @@ Yaml12Loader.add_constructor("tag:yaml.org,2002:int", _construct_int)
 def parse_yaml(text: str, source: str | Path) -> Any:
     """The content of a YAML document. Raises UserError that names the source and the line of a mistake."""
     try:
+        _check_depth(text)
         return yaml.load(text, Yaml12Loader)
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
+    except (yaml.YAMLError, ValueError) as error:
         raise UserError(f"{source}: {' '.join(str(error).split())}") from error
+
+
+def _check_depth(text: str) -> None:
+    depth = 0
+    for event in yaml.parse(text, Yaml12Loader):
+        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        if depth > MAX_DEPTH:
+            raise yaml.YAMLError(f"is nested more than {MAX_DEPTH} levels deep, {event.start_mark}")
 
 
 def read_yaml(path: str | Path) -> Any:

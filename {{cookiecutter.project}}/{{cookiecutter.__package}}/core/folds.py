@@ -2,38 +2,26 @@
 
 import warnings
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 import pandas as pd
-from sklearn.base import BaseEstimator
+from joblib import parallel_config
+from sklearn.base import BaseEstimator, clone
 from sklearn.exceptions import UndefinedMetricWarning
-from sklearn.model_selection import (
-    GroupKFold,
-    KFold,
-    StratifiedGroupKFold,
-    StratifiedKFold,
-    TimeSeriesSplit,
-    cross_validate,
-)
+from sklearn.metrics import check_scoring
+from sklearn.model_selection import GroupKFold, KFold, StratifiedGroupKFold, StratifiedKFold, TimeSeriesSplit
 
 from .errors import UserError
+from .schema import Schema
 from .split import require_sortable
 
 Fold = tuple[np.ndarray, np.ndarray]  # positions of training and validation rows
 
 
 def make_folds(
-    table: pd.DataFrame,
-    labels: np.ndarray,
-    *,
-    is_classification: bool,
-    split: str = "random",
-    split_column: str | None = None,
-    n_splits: int = 5,
-    seed: int = 0,
+    table: pd.DataFrame, labels: np.ndarray, schema: Schema, *, n_splits: int = 5, seed: int = 0
 ) -> list[Fold]:
-    """Positions of the training and validation rows of each fold.
+    """Positions of the training and validation rows of each fold, which are split as train was split from test.
 
     Training rows are in random order, so that the first of them are a sample. Groups stay whole; in a split by time,
     rows of one moment stay together and validation is later than training.
@@ -43,6 +31,7 @@ def make_folds(
             to learn from.
     """
     where = f"params.yaml: train.n_splits: {n_splits}"
+    split, split_column, is_classification = schema.split, schema.split_column, schema.task == "classification"
     rows, groups, timestamps = table, None, None
     if split == "time":
         timestamps, rows = pd.factorize(require_sortable(table[split_column]))
@@ -81,29 +70,31 @@ def score_folds(
     *,
     scoring: str,
     return_train_score: bool = True,
+    on_fit: Callable[[], object] = lambda: None,
 ) -> dict[str, np.ndarray]:
     """Fit and score each fold: `test_score` and, if asked for, `train_score`, each (folds,).
 
     Args:
         model: the unfitted estimator.
         scorer: a scorer of scikit-learn; scoring: its name, for messages.
+        on_fit: called after each fold.
 
     Raises:
         UserError: a fold cannot be fitted, with scikit-learn's reason, or cannot be scored.
     """
+    scores: dict[str, list[float]] = {"test_score": [], "train_score": []}
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UndefinedMetricWarning)
             warnings.filterwarnings("ignore", "The number of unique classes")
-            scores: dict[str, Any] = cross_validate(
-                model,
-                features,
-                labels,
-                cv=folds,
-                scoring=scorer,
-                return_train_score=return_train_score,
-                error_score="raise",
-            )
+            score = check_scoring(model, scorer)
+            for train, validation in folds:
+                fitted = clone(model).fit(features.iloc[train], labels[train])
+                with parallel_config(n_jobs=1):  # threads would add up the trees of a forest in the order that they end
+                    scores["test_score"].append(score(fitted, features.iloc[validation], labels[validation]))
+                    if return_train_score:
+                        scores["train_score"].append(score(fitted, features.iloc[train], labels[train]))
+                on_fit()
     except UserError:
         raise
     except Exception as error:  # an estimator may raise anything for data it cannot learn
@@ -114,4 +105,4 @@ def score_folds(
             f"params.yaml: train.scoring: {scoring!r}: has no value in a fold (too few rows, or a class is missing); "
             "use another score, or fewer folds"
         )
-    return scores
+    return {name: np.asarray(values) for name, values in scores.items() if values}

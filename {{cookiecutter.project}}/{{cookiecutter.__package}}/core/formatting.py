@@ -27,6 +27,16 @@ def to_json_value(value: Any) -> Any:
     return getattr(value, "__qualname__", None) or type(value).__qualname__
 
 
+def to_json(value: Any) -> str:
+    """Indented JSON, with its own escapes for characters that would control the terminal."""
+    lines = json.dumps(value, indent=2, ensure_ascii=False).split("\n")
+    return "\n".join(line if line.isprintable() else _escape(line) for line in lines)
+
+
+def _escape(line: str) -> str:
+    return "".join(letter if letter.isprintable() else json.dumps(letter)[1:-1] for letter in line)
+
+
 def to_json_text(value: Any) -> str:
     """The value in one line of JSON."""
     return json.dumps(to_json_value(value), ensure_ascii=False)

@@ -35,6 +35,7 @@ MAX_EXACT = 2**53  # whole numbers from here on lose digits as float64
 MAX_NA_VALUES = 20  # texts that are recorded as missing, the most frequent ones
 MIN_CODES = 0.05  # share of values with a leading zero that makes whole numbers codes
 MIN_TEXT_WORDS = 4  # in half of the values of a column of free text
+NAMES_NOTE = "whole numbers of too many digits for a model, read as categories"
 
 # Whole numbers, and all numbers, as programs write them; for RE2, which takes linear time.
 _WHOLE = r"^[-+]?\d+$"
@@ -106,22 +107,72 @@ def infer_type(column: pd.Series, wanted: str | None = None, decimal: str | None
     inferred = _infer(column, decimal)
     if wanted in (None, inferred.type) or column.isna().all():
         return inferred
-    words = _words(column)
+    texts = Texts.of(column)
     typed: TypedColumn | None
     try:
         if wanted == "number" or wanted in FORMATS:
-            typed = read_numbers(words, True, wanted if wanted in FORMATS else None, decimal)
+            typed = _numbers(texts, True, wanted if wanted in FORMATS else None, decimal)
         else:
-            typed = _dates(words, wanted, forced=True)
+            typed = _dates(texts, wanted, forced=True)
     except (ValueError, re.error) as error:  # from pandas, for a format
         raise UserError(f"params.yaml: data.types: {column.name!r}: {wanted!r}: {error}") from error
     if typed is None:
-        example = words.dropna().mode()
+        example = texts.distinct[texts.counts == texts.counts.max()].min()
         raise UserError(
             f"params.yaml: data.types: {column.name!r}: {wanted!r}: does not fit most of its values, such as "
-            f"{example.iloc[0] if len(example) else None!r}; use another of {', '.join(TYPES)}, or a format"
+            f"{example!r}; use another of {', '.join(TYPES)}, or a format"
         )
-    return typed
+    return texts.spread(typed)
+
+
+class Texts(NamedTuple):
+    """The different texts of a column. Types are inferred from them and not row by row, as most columns repeat theirs.
+
+    distinct: the texts as objects, in the order of their first rows; counts: how many rows have each; codes: for each
+    row the place of its text, -1 if it is missing, with the index and the name of the column.
+    """
+
+    distinct: pd.Series
+    counts: pd.Series
+    codes: pd.Series
+
+    @classmethod
+    def of(cls, column: pd.Series) -> "Texts":
+        codes, distinct = pd.factorize(column if _holds_text(column) else _words(column))
+        counts = np.bincount(codes[codes >= 0], minlength=len(distinct))
+        codes = pd.Series(codes, column.index, name=column.name)
+        return cls(pd.Series(distinct, dtype=object), pd.Series(counts), codes)
+
+    @property
+    def rows(self) -> int:
+        """The rows with a text."""
+        return int(self.counts.sum())
+
+    def some(self, chosen: pd.Series) -> "Texts":
+        """The texts that are chosen."""
+        return self._replace(distinct=self.distinct[chosen], counts=self.counts[chosen])
+
+    def by_frequency(self) -> Counter[str]:
+        """How many rows have each text, the most frequent first."""
+        counts = self.counts.sort_values(ascending=False, kind="stable")
+        return Counter(dict(zip(self.distinct[counts.index], counts.tolist(), strict=True)))
+
+    def per_row(self, values: pd.Series) -> pd.Series:
+        """A value for each row from a value for each text; missing ones are None among objects."""
+        if values.dtype == object:
+            rows = np.append(values.to_numpy(), np.array([None]))[self.codes]  # the last one is for missing texts
+        else:
+            rows = values.array.take(self.codes.to_numpy(), allow_fill=True)
+        return pd.Series(rows, self.codes.index, dtype=rows.dtype, name=self.codes.name)
+
+    def spread(self, typed: TypedColumn) -> TypedColumn:
+        return typed._replace(values=self.per_row(typed.values))
+
+
+def _holds_text(column: pd.Series) -> bool:
+    return pd.api.types.is_string_dtype(column) or (
+        column.dtype == object and pd.api.types.infer_dtype(column, skipna=True) == "string"
+    )
 
 
 def _infer(column: pd.Series, decimal: str | None) -> TypedColumn:
@@ -130,57 +181,71 @@ def _infer(column: pd.Series, decimal: str | None) -> TypedColumn:
     if pd.api.types.is_timedelta64_dtype(column):
         return TypedColumn(column.dt.total_seconds(), "number", "durations, in seconds", "duration")
     if _is_number(column):
-        return _compact_dates(column) or (_codes(column, column) if _is_whole_type(column) else None) or _finite(column)
-    if typed := _plain(column, decimal):
-        return typed
-    words = _words(column)
-    numbers, durations = read_numbers(words, decimal=decimal), read_durations(words)
+        if dates := _compact_dates(column):
+            return dates
+        present = column.dropna()
+        if _is_whole_type(column) and _are_names(present, present.nunique(), len(present)):
+            return TypedColumn(_words(column), "category", NAMES_NOTE)
+        return _finite(column)
+    texts = Texts.of(column)
+    return texts.spread((_plain(texts, decimal) if _holds_text(column) else None) or _written(texts, decimal))
+
+
+def _written(texts: Texts, decimal: str | None) -> TypedColumn:
+    """Numbers, durations and dates as people write them, else free text or categories."""
+    numbers, durations = _numbers(texts, decimal=decimal), _durations(texts)
     if numbers and durations and not durations.na_values and numbers.na_values:  # 5 min among hours
         numbers = None
-    if typed := numbers or durations or _dates(words):
+    if typed := numbers or durations or _dates(texts):
         return typed
-    present = words.dropna()
-    if present.nunique() > len(present) / 2 and present.str.split().str.len().median() >= MIN_TEXT_WORDS:
-        return TypedColumn(words, "text", "free text: its most frequent words count")
-    return TypedColumn(words, "category", _hint(words, decimal))
+    if len(texts.distinct) > texts.rows / 2:
+        words = texts.distinct.str.split().str.len().repeat(texts.counts)
+        if words.median() >= MIN_TEXT_WORDS:
+            return TypedColumn(texts.distinct, "text", "free text: its most frequent words count")
+    return TypedColumn(texts.distinct, "category", _hint(texts, decimal))
 
 
-def _plain(column: pd.Series, decimal: str | None) -> TypedColumn | None:
+def _plain(texts: Texts, decimal: str | None) -> TypedColumn | None:
     """Truth values, dates in eight digits, and numbers as programs write them; None for anything else."""
-    present = column.dropna()
-    if present.isin(list(TRUTH)).all():
-        return _finite(column.map(TRUTH).astype(np.float64))._replace(format="boolean")
-    numbers = plain_numbers(column)
+    distinct = texts.distinct
+    if distinct.isin(list(TRUTH)).all():
+        return _finite(distinct.map(TRUTH).astype(np.float64))._replace(format="boolean")
+    numbers = plain_numbers(distinct)
     if numbers is None:
         return None
-    if decimal != "." and _may_be_thousands(present):
-        return None  # read_numbers decides
-    return _digit_dates(column) or _compact_dates(numbers) or _codes(column, numbers) or _finite(numbers)
+    if decimal != "." and _may_be_thousands(texts):
+        return None  # _numbers decides
+    return _digit_dates(distinct) or _compact_dates(numbers) or _codes(texts, numbers) or _finite(numbers, texts.counts)
 
 
-def _codes(column: pd.Series, numbers: pd.Series) -> TypedColumn | None:
+def _codes(texts: Texts, numbers: pd.Series) -> TypedColumn | None:
     """Whole numbers that are names and recur: different texts that the model would take for the same number."""
-    present = numbers.dropna()
-    if not len(present):
-        return None
-    if pd.api.types.is_string_dtype(column):
-        texts = column.dropna()
-        zeros = texts.str.startswith("0") & (texts.str.len() > 1)
-        if zeros.mean() >= MIN_CODES and _matches(texts, _WHOLE) and present.nunique() < texts.nunique():
-            return TypedColumn(_words(column), "category", "codes such as 01 beside 1, read as categories")
-    large = present.abs().max() > MAX_EXACT and (present % 1 == 0).all()
-    distinct = column.dropna().nunique()
-    recur = 1 < distinct <= len(present) / 2
-    if large and (recur or present.dtype == float) and present.astype(np.float64).nunique() < distinct:
-        return TypedColumn(
-            _words(column), "category", "whole numbers of too many digits for a model, read as categories"
-        )
-    return None
+    distinct = texts.distinct
+    if _all_match(distinct, _WHOLE) and numbers.nunique() < len(distinct):
+        zeros = texts.counts[distinct.str.startswith("0") & (distinct.str.len() > 1)].sum() / texts.rows
+        if zeros >= MIN_CODES:
+            return TypedColumn(distinct, "category", "codes such as 01 beside 1, read as categories")
+    are_names = _are_names(numbers, len(distinct), texts.rows)
+    return TypedColumn(distinct, "category", NAMES_NOTE) if are_names else None
 
 
-def _matches(texts: pd.Series, pattern: str) -> bool:
+def _are_names(numbers: pd.Series, distinct: int, rows: int) -> bool:
+    """Whether some of the different whole numbers in these rows would be the same as float64."""
+    if numbers.empty or not numbers.abs().max() > MAX_EXACT or not (numbers % 1 == 0).all():
+        return False
+    recur = 1 < distinct <= rows / 2
+    return (recur or numbers.dtype == float) and numbers.astype(np.float64).nunique() < distinct
+
+
+def matches(texts: pd.Series, pattern: str) -> pd.Series:
+    """Whether each text matches a pattern of RE2, which is quicker than Python's."""
     array = pa.array(texts, pa.large_string(), from_pandas=True)
-    return pc.all(pc.match_substring_regex(array, pattern), skip_nulls=True).as_py() is not False
+    return pc.match_substring_regex(array, pattern).to_pandas().set_axis(texts.index)
+
+
+def _all_match(texts: pd.Series, pattern: str) -> bool:
+    """Whether all texts do; the first ones show it for most columns."""
+    return all(matches(some, pattern).ne(False).all() for some in (texts.head(100), texts))
 
 
 def plain_numbers(column: pd.Series) -> pd.Series | None:
@@ -188,17 +253,14 @@ def plain_numbers(column: pd.Series) -> pd.Series | None:
 
     float64, or Int64 if they are whole and float64 would lose digits.
     """
-    try:
-        texts = pa.array(column, pa.large_string(), from_pandas=True)
-    except (pa.ArrowInvalid, pa.ArrowTypeError):  # not text
-        return None
+    texts = pa.array(column, pa.large_string(), from_pandas=True)
     if (pc.max(pc.utf8_length(texts)).as_py() or 0) > MAX_LENGTH:
         return None
-    if pc.all(pc.match_substring_regex(texts, _PLAIN), skip_nulls=True).as_py() is False:
+    if not _all_match(column, _PLAIN):
         return None
     texts = pc.utf8_ltrim(texts, characters="+")
     numbers = pd.Series(pc.cast(texts, pa.float64()).to_numpy(zero_copy_only=False), column.index, name=column.name)
-    if numbers.abs().max() < MAX_EXACT or not _matches(column.dropna(), _WHOLE):
+    if numbers.abs().max() < MAX_EXACT or not _all_match(column, _WHOLE):
         return numbers
     try:
         whole = pc.cast(texts, pa.int64())
@@ -207,33 +269,31 @@ def plain_numbers(column: pd.Series) -> pd.Series | None:
     return pd.Series(whole.to_pandas(types_mapper=lambda _: pd.Int64Dtype()).array, column.index, name=column.name)
 
 
-def _may_be_thousands(present: pd.Series) -> bool:
+def _may_be_thousands(texts: Texts) -> bool:
     """Whether points may separate thousands: each has three digits behind it, and one to three before it."""
-    few = present.head(100)
-    return (
-        bool(few.str.contains(".", regex=False).any())
-        and _matches(few, _POINT_THOUSANDS)
-        and _matches(present, _POINT_THOUSANDS)
-    )
+    first = texts.distinct[: texts.codes[texts.codes >= 0].head(100).max() + 1]  # of the first 100 rows
+    return bool(first.str.contains(".", regex=False).any()) and _all_match(texts.distinct, _POINT_THOUSANDS)
 
 
-def _hint(words: pd.Series, decimal: str | None) -> str | None:
+def _hint(texts: Texts, decimal: str | None) -> str | None:
     """What else a column of categories may be, if most of its values are many different numbers or dates."""
-    if words.nunique() < MIN_DISTINCT:
+    if len(texts.distinct) < MIN_DISTINCT:
         return None
-    for typed in (read_numbers(words, forced=True, decimal=decimal), _dates(words, forced=True)):
+    for typed in (_numbers(texts, forced=True, decimal=decimal), _dates(texts, forced=True)):
         if typed:
-            others = words[typed.values.isna() & words.notna()]
+            others = texts.some(typed.values.isna())
             return (
-                f"mostly {typed.type}s, but {len(others)} values such as {others.iloc[0]!r}: "
+                f"mostly {typed.type}s, but {others.rows} values such as {others.distinct.iloc[0]!r}: "
                 f"set {typed.type} in data.types"
             )
     return None
 
 
 def _is_number(column: pd.Series) -> bool:
-    """Numbers and truth values, also with missing ones."""
-    return pd.api.types.is_numeric_dtype(column) or all(isinstance(value, bool) for value in column.dropna())
+    """Numbers and truth values, also with missing ones, or nothing but missing ones."""
+    if pd.api.types.is_numeric_dtype(column) or column.isna().all():
+        return True
+    return column.dtype == object and all(isinstance(value, bool) for value in column.dropna())
 
 
 def _is_whole_type(column: pd.Series) -> bool:
@@ -253,12 +313,14 @@ def _is_whole(value: object) -> bool:
     return isinstance(value, float) and value.is_integer()
 
 
-def _finite(column: pd.Series) -> TypedColumn:
+def _finite(column: pd.Series, counts: pd.Series | None = None) -> TypedColumn:
+    """Numbers and truth values as float64, or as Int64; counts: the rows of each, if they are not one each."""
     is_plain = pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_bool_dtype(column)
     if pd.api.types.is_integer_dtype(column) and _loses_digits(column):
         return TypedColumn(column.astype("Int64"), "number", format="plain")
-    column = column.astype(np.float64)
-    infinite = int(np.isinf(column).sum())
+    column = column.astype(object if isinstance(column.dtype, pd.CategoricalDtype) else column.dtype).astype(np.float64)
+    is_infinite = np.isinf(column)
+    infinite = int(is_infinite.sum() if counts is None else counts[is_infinite].sum())
     note = f"{infinite} infinite values count as missing" if infinite else None
     return TypedColumn(column, "number", note, "plain" if is_plain else "boolean")
 
@@ -281,17 +343,14 @@ def _compact_dates(column: pd.Series) -> TypedColumn | None:
     return TypedColumn(dates, "date", "dates as %Y%m%d", "%Y%m%d", na_values=none)
 
 
-def _digit_dates(column: pd.Series) -> TypedColumn | None:
+def _digit_dates(texts: pd.Series) -> TypedColumn | None:
     """Eight digits that are all dates with the year behind, such as 05112025; numbers have no zero in front."""
-    present = column.dropna()
-    if not _matches(present.head(100), r"^\d{8}$") or not _matches(present, r"^\d{8}$"):
-        return None
-    if present.nunique() < 3 or not present.str.startswith("0").any():
+    if len(texts) < 3 or not _all_match(texts, r"^\d{8}$") or not texts.str.startswith("0").any():
         return None
     fitting = []
     for form in DIGIT_FORMATS:
-        dates = _to_datetime(column, form)
-        if dates.notna().sum() == len(present) and dates.min().year >= 1900 and dates.max().year <= 2100:
+        dates = _to_datetime(texts, form)
+        if dates.notna().all() and dates.min().year >= 1900 and dates.max().year <= 2100:
             fitting.append((form, dates))
     if not fitting:
         return None
@@ -300,52 +359,71 @@ def _digit_dates(column: pd.Series) -> TypedColumn | None:
     return TypedColumn(dates, "date", f"dates as {form}{other}", form)
 
 
-def read_numbers(
-    words: pd.Series, forced: bool = False, style: str | None = None, decimal: str | None = None
+def read_numbers(column: pd.Series, decimal: str | None = None) -> TypedColumn | None:
+    """Read a column of text as numbers; None if it does not write numbers. decimal: as for literals.parse_numbers."""
+    texts = Texts.of(column)
+    numbers = _numbers(texts, decimal=decimal)
+    return numbers and texts.spread(numbers)
+
+
+def read_durations(column: pd.Series) -> TypedColumn | None:
+    """Read a column of text as durations or times of day, in seconds; None if it is neither."""
+    texts = Texts.of(column)
+    durations = _durations(texts)
+    return durations and texts.spread(durations)
+
+
+def _numbers(
+    texts: Texts, forced: bool = False, style: str | None = None, decimal: str | None = None
 ) -> TypedColumn | None:
-    """Read text as numbers; None if it does not write numbers.
+    """Read texts as numbers; None if they are not.
 
     Args:
-        words: text, None for missing.
         forced: accept up to half of other values.
         style, decimal: as for literals.parse_numbers.
     """
-    numbers = parse_numbers(Counter(words.value_counts().to_dict()), forced, style, decimal)
+    numbers = parse_numbers(texts.by_frequency(), forced, style, decimal)
     if numbers is None:
         return None
+    unparsed = texts.some(texts.distinct.isin(numbers.unparsed))
     notes = [f"numbers written like {numbers.format}"] if numbers.format != "1234.5" else []
     if numbers.other:
         notes = [f"numbers written like {numbers.format}", f"{numbers.other} fits as well: choose in data.types"]
     notes += [f"numbers with {numbers.unit!r}"] if numbers.unit else []
     notes += ["thousands and millions (K, M, ...) multiplied out"] if numbers.scaled else []
     notes += ["a plus sign after a number is left out"] if numbers.at_least else []
-    notes += [_missing(words[words.isin(numbers.unparsed)])] if numbers.unparsed else []
+    notes += [_missing(unparsed)] if numbers.unparsed else []
     exact = None
     if numbers.format == "1234.5" and not numbers.unit and not numbers.scaled:
-        exact = plain_numbers(words.where(words.isin(list(numbers.by_text)), None))
-    values = words.map(numbers.by_text).astype(np.float64) if exact is None else exact
-    na_values = _most_frequent(words[words.isin(numbers.unparsed)])
-    return TypedColumn(values, "number", "; ".join(notes) or None, numbers.format, numbers.unit, na_values)
+        exact = plain_numbers(texts.distinct.where(texts.distinct.isin(list(numbers.by_text)), None))
+    values = texts.distinct.map(numbers.by_text).astype(np.float64) if exact is None else exact
+    note = "; ".join(notes) or None
+    return TypedColumn(values, "number", note, numbers.format, numbers.unit, _na_values(unparsed))
 
 
-def _missing(unparsed: pd.Series) -> str:
-    example = unparsed.iloc[0]
+def _missing(unparsed: Texts) -> str:
+    example = unparsed.distinct.iloc[0]
     shown = repr(example if len(example) <= MAX_LENGTH else f"{example[:MAX_LENGTH]}...")
-    if len(unparsed) == 1:
+    if unparsed.rows == 1:
         return f"1 value, {shown}, counts as missing"
-    return f"{len(unparsed)} values such as {shown} count as missing"
+    return f"{unparsed.rows} values such as {shown} count as missing"
 
 
-def read_durations(words: pd.Series) -> TypedColumn | None:
-    """Read text as durations or times of day, in seconds; None if it is neither."""
-    seconds = _seconds(words)
-    unparsed = words[seconds.isna() & words.notna() & ~words.str.fullmatch(MARK).eq(True)]
-    present = len(unparsed) + seconds.notna().sum()
-    if not present or len(unparsed) > tolerance(seconds.nunique(), unparsed.nunique()) * present:
+def _na_values(unparsed: Texts) -> tuple[str, ...]:
+    """The texts to record as missing, the most frequent ones, without long ones."""
+    short = unparsed.some(unparsed.distinct.str.len() <= MAX_LENGTH)
+    return tuple(short.by_frequency())[:MAX_NA_VALUES]
+
+
+def _durations(texts: Texts) -> TypedColumn | None:
+    """Read texts as durations or times of day, in seconds; None if they are neither."""
+    seconds = _seconds(texts.distinct)
+    unparsed = texts.some(seconds.isna() & ~texts.distinct.str.fullmatch(MARK).eq(True))
+    present = unparsed.rows + texts.counts[seconds.notna()].sum()
+    if not present or unparsed.rows > tolerance(seconds.nunique(), len(unparsed.distinct)) * present:
         return None
-    notes = ["durations or times of day, in seconds"] + ([_missing(unparsed)] if len(unparsed) else [])
-    na_values = _most_frequent(unparsed)
-    return TypedColumn(seconds, "number", "; ".join(notes), "duration", na_values=na_values)
+    notes = ["durations or times of day, in seconds"] + ([_missing(unparsed)] if unparsed.rows else [])
+    return TypedColumn(seconds, "number", "; ".join(notes), "duration", na_values=_na_values(unparsed))
 
 
 def _seconds(words: pd.Series) -> pd.Series:
@@ -364,50 +442,52 @@ def _time_of_day(text: str) -> float:
     return (hour % 12 + 12 * ("p" in text.lower())) * 3600.0 + minute * 60 + second
 
 
-def _dates(words: pd.Series, wanted: str | None = None, forced: bool = False) -> TypedColumn | None:
+def _dates(texts: Texts, wanted: str | None = None, forced: bool = False) -> TypedColumn | None:
     """Dates in ISO 8601, or in the format that fits most values; with a zone, as UTC. None if they are not dates."""
+    words = texts.distinct
     is_none = words.str.fullmatch(f"{ZERO_DATE}|{MARK}").eq(True) | (words.str.len() > MAX_LENGTH)
-    zeros, dated = words[is_none], words.mask(is_none, None)
-    counts_by_text = dated.value_counts()
-    texts = pd.Series(counts_by_text.index, dtype=object)
-    if texts.empty or counts_by_text[texts.str.contains(r"\d").to_numpy()].sum() < MAX_UNPARSED * counts_by_text.sum():
+    dated = texts.some(~is_none)
+    if not dated.rows or dated.counts[dated.distinct.str.contains(r"\d")].sum() < MAX_UNPARSED * dated.rows:
         return None
     if wanted in (None, "date"):
-        dates = _to_datetime(dated, ISO)
-        if dates.notna().sum() == dated.notna().sum() and texts.str.len().min() >= len("2000-01-01"):
-            note = _missing(zeros) if len(zeros) else None
-            return TypedColumn(dates, "date", note, ISO, na_values=_most_frequent(zeros))
-        formats = [form for form in DATE_FORMATS if any(_fits(text, form) for text in texts[:5])]
+        dates = _to_datetime(words.mask(is_none, None), ISO)
+        if dates.notna().sum() == len(dated.distinct) and dated.distinct.str.len().min() >= len("2000-01-01"):
+            zeros = texts.some(is_none)
+            return TypedColumn(dates, "date", _missing(zeros) if zeros.rows else None, ISO, na_values=_na_values(zeros))
+        formats = _likely_formats([*dated.by_frequency()][:5])
     else:
         formats = [wanted]
-    counts = {form: int(counts_by_text[_to_datetime(texts, form).notna().to_numpy()].sum()) for form in formats}
+    by_format = {form: _to_datetime(words.mask(is_none, None), form) for form in formats}
+    counts = {form: int(texts.counts[dates.notna()].sum()) for form, dates in by_format.items()}
     if not counts:
         return None
     best, *others = sorted(formats, key=lambda form: -counts[form])
-    dates = _to_datetime(dated, best)
-    unparsed = dated[dates.isna() & dated.notna()]
-    if len(unparsed) > _date_tolerance(dates, unparsed, forced) * dated.notna().sum():
+    dates = by_format[best]
+    unparsed = dated.some(dates[dated.distinct.index].isna())
+    if unparsed.rows > _date_tolerance(dates, unparsed.distinct, forced) * dated.rows:
         return None
     notes = [f"dates as {best}"]
     if others and counts[others[0]] == counts[best]:
         notes.append(f"{others[0]} fits as well: choose in data.types")
     if "%y" in best:
         notes.append(f"years from {dates.min().year} to {dates.max().year}")
-    missing = words[dates.isna() & words.notna()]
-    notes += [_missing(missing)] if len(missing) else []
-    return TypedColumn(dates, "date", "; ".join(notes), best, na_values=_most_frequent(missing))
+    missing = texts.some(dates.isna())
+    notes += [_missing(missing)] if missing.rows else []
+    return TypedColumn(dates, "date", "; ".join(notes), best, na_values=_na_values(missing))
+
+
+def _likely_formats(texts: list[str]) -> list[str]:
+    return [form for form in DATE_FORMATS if any(_fits(text, form) for text in texts)]
 
 
 def _date_tolerance(dates: pd.Series, unparsed: pd.Series, forced: bool) -> float:
     return max(tolerance(dates.nunique(), unparsed.nunique(), forced), 0.05)
 
 
-def _most_frequent(texts: pd.Series) -> tuple[str, ...]:
-    """The texts to record as missing, without long ones."""
-    return tuple(texts[texts.str.len() <= MAX_LENGTH].value_counts().index[:MAX_NA_VALUES])
-
-
 def _fits(text: str, form: str) -> bool:
+    marks = re.sub(r"%\w|\s", "", form).lower()
+    if not set(marks) <= set(text.lower()):  # strptime would compile a pattern to find this out
+        return False
     try:
         datetime.strptime(text, form)
     except ValueError:
@@ -434,18 +514,19 @@ def read_as(column: pd.Series, schema: ColumnSchema) -> tuple[pd.Series, pd.Seri
     """
     nothing = pd.Series([], dtype=object)
     if schema.type in ("category", "text"):
-        words = _words(column)
+        texts = Texts.of(column)
+        words = texts.distinct
         if schema.format == "boolean":  # classes are named as Python names them
             words = words.replace({text: str(TRUTH[text] == "1") for text in TRUTH})
-        return words.mask(words.isin(_missing_texts(schema)), None), nothing
+        return texts.per_row(words.mask(words.isin(_missing_texts(schema)), None)), nothing
     if typed := _typed(column, schema):
         return typed.values, nothing
-    words = _words(column)
-    words = words.mask(words.isin(MISSING | set(schema.na_values)), None)
+    texts = Texts.of(column)
+    words = texts.distinct.mask(texts.distinct.isin(MISSING | set(schema.na_values)), None)
     values = _dates_of(words, schema) if schema.type == "date" else _numbers_of(words, schema)
-    unparsed = words[words.notna() & values.isna()]
-    is_mark = unparsed.str.fullmatch(f"{ZERO_DATE}|{MARK}" if schema.type == "date" else MARK)
-    return values, unparsed[~is_mark.astype(bool)]
+    is_mark = words.str.fullmatch(f"{ZERO_DATE}|{MARK}" if schema.type == "date" else MARK).eq(True)
+    unparsed = texts.per_row(words.where(values.isna() & ~is_mark, None))
+    return texts.per_row(values), unparsed[unparsed.notna()]
 
 
 def _missing_texts(schema: ColumnSchema) -> set[str]:

@@ -14,12 +14,14 @@ import pandas as pd
 import skops.io
 from sklearn.pipeline import Pipeline
 
-from . import paths
+from . import indices, paths
 from .allowed_types import ALLOWED, PACKAGE
-from .errors import UserError
+from .errors import UNREADABLE, UserError
 from .files import atomic_write
 from .schema import Schema
 
+# A model of a hundred trees unpacks to ten times its size.
+MAX_BYTES, MAX_RATIO = 1 << 30, 50
 # The user's own modules: a model file may name the functions and classes that they define.
 OWN_MODULES = (f"{PACKAGE}.features", f"{PACKAGE}.model")
 
@@ -48,7 +50,7 @@ def load(path: str | Path = paths.MODEL, *, called: str | Path | None = None) ->
     name = called or path
     if not Path(path).is_file():
         raise UserError(f"{name}: there is no such model; run dvc repro, or fetch it with dvc pull")
-    if not _is_intact(path):
+    if not _is_intact(path, name):
         raise UserError(f"{name}: is damaged; run dvc repro, or fetch it with dvc checkout --force")
     try:
         untrusted = skops.io.get_untrusted_types(file=path)
@@ -57,8 +59,10 @@ def load(path: str | Path = paths.MODEL, *, called: str | Path | None = None) ->
             raise UserError(
                 f"{name}: refused: it holds {', '.join(refused)}; if you trust that code, add it to TRUSTED in model.py"
             )
-        return skops.io.load(path, trusted=sorted(trusted))
-    except (AttributeError, ImportError, LookupError, TypeError, ValueError) as error:
+        pipeline = skops.io.load(path, trusted=sorted(trusted))
+        indices.check(pipeline)
+        return pipeline
+    except (ImportError, ArithmeticError, *UNREADABLE) as error:
         versions = "was it saved by another version of scikit-learn or skops (models/environment.json)?"
         raise UserError(f"{name}: cannot be loaded ({error}); {versions}") from error
 
@@ -77,10 +81,15 @@ def _is_own(type_name: str) -> bool:
     return getattr(getattr(import_module(module), name, None), "__module__", None) == module
 
 
-def _is_intact(path: str | Path) -> bool:
+def _is_intact(path: str | Path, name: str | Path) -> bool:
+    """Whether every member can be unpacked. Raises UserError, before any is, for a file that would fill the memory."""
     try:
-        with zipfile.ZipFile(path) as file:
-            return file.testzip() is None
+        with Path(path).open("rb") as content, zipfile.ZipFile(content) as file:
+            size = sum(member.file_size for member in file.infolist())
+            if size > max(MAX_BYTES, MAX_RATIO * Path(path).stat().st_size):
+                raise UserError(f"{name}: refused: it unpacks to {size / 1e6:,.0f} MB; is it a model of this project?")
+            content.seek(0)
+            return content.read(2) == b"PK" and file.testzip() is None
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, OSError, RuntimeError, ValueError):
         return False
 
@@ -97,7 +106,7 @@ def check(pipeline: Pipeline, schema: Schema) -> None:
 
 
 def _normalised(file: bytes) -> bytes:
-    """Number skops's objects and members in order, in place of memory addresses, random names and the time."""
+    """Number skops's objects and members in order, in place of memory addresses, random names, the time and cores."""
     source = zipfile.ZipFile(io.BytesIO(file))
     state = json.loads(source.read("schema.json"))
     members: dict[str, str] = {}
@@ -114,6 +123,8 @@ def _normalised(file: bytes) -> bytes:
 
 def _renumber(node: Any, numbers: dict[Any, int], members: dict[str, str]) -> None:
     if isinstance(node, dict):
+        if node.get("__class__") == "_BinMapper":  # of HistGradientBoosting: it keeps this machine's number of cores
+            node["content"]["content"]["n_threads"] |= {"content": "1", "__id__": object()}
         if "__id__" in node:
             node["__id__"] = numbers.setdefault(node["__id__"], len(numbers))
         if isinstance(node.get("file"), str):

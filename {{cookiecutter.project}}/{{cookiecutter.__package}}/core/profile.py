@@ -70,7 +70,9 @@ def measured(column: pd.Series, type_: str) -> pd.Series:
     Infinities, and numbers that trees take for infinite, are missing, as they are for the model.
     """
     if type_ == "category":
-        return column.astype(object).where(column.notna(), None).map(_word, na_action="ignore")
+        codes, distinct = pd.factorize(column)
+        words = np.array([*map(_word, distinct), None], dtype=object)  # the last one is for missing values
+        return pd.Series(words[codes], column.index, name=column.name)
     if type_ == "date":
         return (column.astype("datetime64[us]") - pd.Timestamp(0).as_unit("us")).dt.total_seconds()
     numbers = column.str.len() if type_ == "text" else column
@@ -95,7 +97,9 @@ def _quantiles(numbers: np.ndarray, parts: int) -> dict[str, Any]:
     ordered = np.sort(numbers) + 0.0  # no -0.0
     last = -(-len(ordered) * np.arange(parts + 1) // parts)  # rounded up
     values = np.unique(ordered[np.maximum(last - 1, 0)])
-    counts = np.bincount(cell(values, ordered))[1:]
+    # Those below each value, and those up to it, in turn: the rows at and between the values are the differences.
+    below = np.column_stack([np.searchsorted(ordered, values, side) for side in ("left", "right")]).ravel()
+    counts = np.diff(below)
     return {"values": values.tolist(), "counts": counts.tolist()}
 
 

@@ -1,14 +1,18 @@
 """Read the raw table: CSV or Parquet, whole or in batches."""
 
+import csv
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.csv
 import pyarrow.parquet as pq
 
 from .errors import UserError
@@ -16,10 +20,15 @@ from .sniff import dialect
 from .sniff.dialect import TableError
 
 MAX_EXACT = 2**53  # whole numbers from here on lose digits as float64
+TEXT = pa.large_string()
+ROWS = 1 << 17  # that are read at a time
+BLOCK = 1 << 22  # bytes that Arrow reads at a time
 
 
 def read(path: str) -> tuple[pd.DataFrame, list[str]]:
-    """Read a CSV or Parquet file; return it, and notes on how it was read. The values of a CSV are text, NaN if empty.
+    """Read a CSV or Parquet file; return it, and notes on how it was read.
+
+    The values of a CSV are text, NaN if empty. A column of text is a categorical, which holds each different text once.
 
     Raises UserError that names the file and what is wrong with it.
     """
@@ -31,9 +40,11 @@ def read(path: str) -> tuple[pd.DataFrame, list[str]]:
         form = dialect.detect(path)
         notes = list(form.notes)
         if form.kind == "parquet":
-            table = to_frame(_named(pq.ParquetFile(path, pre_buffer=False).read()))
+            table = to_frame(_named(pq.ParquetFile(path, pre_buffer=False).read())).apply(_encode)
         else:
-            (table,) = _read_csv(path, form, None)
+            nothing = pa.schema([(name, TEXT) for name in form.names]).empty_table()  # if there are no rows
+            text = pa.concat_tables([nothing, *_read_csv(path, form, ROWS)])
+            table = pd.DataFrame({name: _encode_text(text[name]) for name in form.names})
     if table.empty:
         raise UserError(f"{path}: has a header and no rows; give it some")
     return table, notes
@@ -71,7 +82,8 @@ def _parquet_chunks(path: str | Path, rows: int) -> Iterator[pa.Table]:
 
 def _csv_chunks(path: str | Path, form: dialect.Format, rows: int) -> Iterator[pa.Table]:
     with _readable(path):
-        for frame in _read_csv(path, form, rows):
+        for table in _read_csv(path, form, rows):
+            frame = pd.DataFrame({name: tidy(pd.Series(table[name], dtype="str")) for name in table.column_names})
             yield pa.Table.from_pandas(frame, preserve_index=False)
 
 
@@ -88,8 +100,86 @@ def _readable(path: str | Path) -> Iterator[None]:
         raise UserError(f"{path}: a row does not fit the header: {str(error).split(': ')[-1].strip()}") from error
 
 
-def _read_csv(path: str | Path, form: dialect.Format, rows: int | None) -> Iterator[pd.DataFrame]:
-    """Read the table as text, in parts of at most `rows` rows, or whole."""
+def _read_csv(path: str | Path, form: dialect.Format, rows: int) -> Iterator[pa.Table]:
+    """Read the table as text, null if empty, in parts of `rows` rows, comments and repeated headers among them.
+
+    Arrow is several times faster than pandas, but refuses rows that are short, blank or comments, and knows fewer
+    dialects. From the first part that it cannot read, pandas reads.
+    """
+    n_read = 0
+    if len(form.names) > 1 and not (form.dialect or {}).get("escapechar"):
+        try:
+            for table in _in_parts(_read_by_arrow(path, form), rows):
+                yield _without_comments(table, form)
+                n_read += 1
+            return
+        except pa.ArrowInvalid:
+            pass
+    for table in islice(_read_by_pandas(path, form, rows), n_read, None):
+        yield _without_comments(table, form)
+
+
+class _Utf8:
+    """The bytes of a text, as a file; and whether a space before a quote was among them."""
+
+    closed = False
+
+    def __init__(self, text: dialect.TableText, quote: str) -> None:
+        self.text, self.quote, self.has_space = text, quote, False
+
+    def read(self, size: int) -> bytes:
+        text = self.text.read(size // 4)  # a character has up to four bytes
+        self.has_space = self.has_space or f" {self.quote}" in text or text.startswith(self.quote)
+        return text.encode()
+
+
+def _read_by_arrow(path: str | Path, form: dialect.Format) -> Iterator[pa.Table]:
+    """Raises ArrowInvalid for a row of another number of fields, and for spaces before a quote, which it keeps."""
+    layout = form.dialect or {}
+    quote = layout.get("quotechar", '"')
+    is_literal = layout.get("quoting") == csv.QUOTE_NONE
+    text, _ = dialect.open_rows(path, form)
+    with text:
+        stream = _Utf8(text, quote)
+        batches = pyarrow.csv.open_csv(
+            pa.PythonFile(stream, "r"),
+            read_options=pyarrow.csv.ReadOptions(column_names=form.names, use_threads=False, block_size=BLOCK),
+            parse_options=pyarrow.csv.ParseOptions(
+                delimiter=layout.get("delimiter", ","),
+                quote_char=False if is_literal else quote,
+                newlines_in_values=not is_literal,
+            ),
+            convert_options=pyarrow.csv.ConvertOptions(
+                column_types=dict.fromkeys(form.names, TEXT), null_values=[""], strings_can_be_null=True
+            ),
+        )
+        for batch in batches:
+            if stream.has_space and not is_literal and any(_starts(column, quote) for column in batch.columns):
+                raise pa.ArrowInvalid("a space before a quote")
+            yield pa.Table.from_batches([batch])
+
+
+def _starts(column: pa.Array, quote: str) -> bool:
+    """Whether a value starts with spaces and a quote."""
+    return pc.any(pc.match_substring_regex(column, f"^ +{quote}")).as_py() is True
+
+
+def _in_parts(tables: Iterator[pa.Table], rows: int) -> Iterator[pa.Table]:
+    """The same rows in tables of `rows` rows each; the last one may have fewer."""
+    waiting: list[pa.Table] = []
+    n_waiting = 0
+    for table in tables:
+        waiting.append(table)
+        n_waiting += table.num_rows
+        while n_waiting >= rows:
+            joined = pa.concat_tables(waiting)
+            yield joined.slice(0, rows)
+            waiting, n_waiting = [joined.slice(rows)], n_waiting - rows
+    if n_waiting:
+        yield pa.concat_tables(waiting)
+
+
+def _read_by_pandas(path: str | Path, form: dialect.Format, rows: int) -> Iterator[pa.Table]:
     text, _ = dialect.open_rows(path, form)
     with text, warnings.catch_warnings():
         warnings.simplefilter("error", pd.errors.ParserWarning)  # a row with too many fields would lose them
@@ -105,19 +195,38 @@ def _read_csv(path: str | Path, form: dialect.Format, rows: int | None) -> Itera
             low_memory=False,
             chunksize=rows,
         )
-        for part in [parts] if rows is None else parts:
-            yield _without_comments(part, form).apply(tidy)
+        for part in parts:
+            columns = [pa.array(part[name], TEXT, from_pandas=True) for name in part]
+            yield pa.table(dict(zip(form.names, columns, strict=True)))
 
 
-def _without_comments(table: pd.DataFrame, form: dialect.Format) -> pd.DataFrame:
+def _without_comments(table: pa.Table, form: dialect.Format) -> pa.Table:
     """Leave out comments, and headers that are repeated where a file was appended to another."""
-    first = table.iloc[:, 0]
-    if pd.api.types.is_string_dtype(first):
-        odd = table[first.str.startswith("#", na=False) | first.eq(next(iter(form.names)))]
-        comment = odd.iloc[:, 0].str.startswith("#") & odd.iloc[:, 1:].isna().all(axis=1)
-        header = odd.astype(str).eq(form.names).all(axis=1)
-        table = table.drop(index=odd.index[comment | header])
-    return table.reset_index(drop=True)
+    first = table.column(0)
+    is_odd = pc.fill_null(pc.or_(pc.starts_with(first, "#"), pc.equal(first, next(iter(form.names)))), False)
+    places = np.flatnonzero(is_odd)
+    if not len(places):
+        return table
+    odd = table.take(places).to_pandas()
+    comment = odd.iloc[:, 0].str.startswith("#") & odd.iloc[:, 1:].isna().all(axis=1)
+    header = odd.astype(str).eq(form.names).all(axis=1)
+    kept = np.ones(len(table), bool)
+    kept[places[comment | header]] = False
+    return table.filter(pa.array(kept))
+
+
+def _encode_text(column: pa.ChunkedArray) -> pd.Series:
+    """A column of text, without spaces around it, as a categorical."""
+    encoded = column.combine_chunks().dictionary_encode()
+    codes, texts = pd.factorize(tidy(pd.Series(encoded.dictionary, dtype="str")))
+    codes = np.append(codes, -1)[encoded.indices.fill_null(len(codes))]  # the last one is for missing texts
+    return pd.Series(pd.Categorical.from_codes(codes, texts))
+
+
+def _encode(column: pd.Series) -> pd.Series:
+    """A column of text as a categorical, another as it is."""
+    is_text = isinstance(column.dtype, pd.StringDtype)
+    return _encode_text(pa.chunked_array([pa.array(column, TEXT)])) if is_text else column
 
 
 def tidy(column: pd.Series) -> pd.Series:

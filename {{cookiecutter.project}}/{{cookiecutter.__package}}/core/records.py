@@ -1,10 +1,14 @@
-"""What train records beside the model: the estimator, and the environment it was fitted in."""
+"""What train records beside the model: the estimator, and the environment it was fitted in. Read what stages wrote."""
 
+import json
 import platform
 from importlib.metadata import version
+from pathlib import Path
+from typing import Any
 
 from sklearn.base import BaseEstimator
 
+from .errors import RESTORE, UserError, reading
 from .formatting import to_json_value
 
 LIBRARIES = ("dvc", "dvclive", "numpy", "pandas", "pyarrow", "scikit-learn", "scipy", "skops")
@@ -26,3 +30,25 @@ def describe_environment() -> dict[str, object]:
         "machine": platform.machine(),
         "libraries": {name: version(name) for name in LIBRARIES},
     }
+
+
+def read(path: Path, *keys: str, called: str | Path | None = None) -> dict[str, Any]:
+    """The content of a JSON file that a stage wrote.
+
+    Args:
+        path: the file.
+        keys: that it must have.
+        called: its name in messages.
+
+    Raises:
+        UserError: the file is missing, damaged, or lacks a key.
+    """
+    name = Path(called or path).as_posix()
+    with reading(path, called=name):
+        content = json.loads(path.read_text(encoding="utf-8"))
+        if not isinstance(content, dict):
+            raise TypeError
+    for key in keys:
+        if key not in content:
+            raise UserError(f"{name}: {key}: is missing; {RESTORE}")
+    return content

@@ -18,7 +18,7 @@ from dvc.fs import RemoteMissingDepsError
 from dvc.repo import Repo
 from dvc.scm import RevError, SCMError, resolve_rev
 from gto.constants import Shortcut, parse_shortcut, tag_re
-from gto.exceptions import ArtifactNotFound
+from gto.exceptions import ArtifactNotFound, GTOException, WrongConfig
 
 from .errors import UserError
 
@@ -52,7 +52,9 @@ def open_repo(**options: Any) -> Iterator[Repo]:
     except (SCMError, pygit2.GitError) as error:
         raise UserError(explain_git(one_line(error))) from error
     except ConfigError as error:
-        raise UserError(f"DVC cannot read its settings: {one_line(error)}; see dvc config --list") from error
+        raise UserError(f".dvc/config: cannot be read: {one_line(error)}; restore it with Git") from error
+    except IsADirectoryError as error:
+        raise UserError(f"{error.filename}: is a folder, and should be a file; restore it with Git") from error
 
 
 def _ensure_user_name() -> None:
@@ -167,11 +169,25 @@ def registered(name: str, repo: Repo) -> list[dict]:
         return gto.api.show(repo.scm.root_dir, full_name, registered_only=True)
     except ArtifactNotFound:
         return []
-    except NOT_A_COMMIT as error:
-        for tag in repo.scm.list_tags():
-            if tag_re.search(tag) and _find_commit(repo, f"refs/tags/{tag}^{{}}") is None:
-                raise UserError(f"tag {tag}: is not the tag of a commit; delete it: git tag -d '{tag}'") from error
+    except GTOException as error:
+        raise UserError(explain_gto(error)) from error
+    except NOT_A_COMMIT:
+        refuse_wrong_tags(repo)
         raise
+
+
+def refuse_wrong_tags(repo: Repo) -> None:
+    """Raise UserError for a tag of the registry that is not the tag of a commit."""
+    for tag in repo.scm.list_tags():
+        if tag_re.search(tag) and _find_commit(repo, f"refs/tags/{tag}^{{}}") is None:
+            raise UserError(f"tag {tag}: is not the tag of a commit; delete it: git tag -d '{tag}'")
+
+
+def explain_gto(error: Exception) -> str:
+    """What GTO reports, with what to do if its settings are damaged."""
+    if isinstance(error, WrongConfig):
+        return ".gto: is damaged; restore it with Git, or delete it if all stages are allowed"
+    return one_line(error)
 
 
 def stages(version: dict) -> list[str]:

@@ -1,16 +1,19 @@
 """The schema of the prepared table: written by prepare, read by every later stage."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel
 
 from . import paths
-from .errors import UserError
+from .errors import UserError, reading
 from .files import write_text
 
+REPEAT = "run: dvc pull, or dvc repro prepare"
 ColumnType = Literal["number", "date", "category", "text"]
 Task = Literal["classification", "regression"]
 
@@ -72,32 +75,58 @@ class Schema(BaseModel):
         """The features, or the features of some types."""
         return [column.name for column in self.feature_columns if not types or column.type in types]
 
+    def read(self, path: Path, columns: list[str] | None = None) -> pd.DataFrame:
+        """The rows of a prepared table, or some of its columns.
+
+        Raises UserError if it is missing, damaged, or of another run than the schema.
+        """
+        wanted = columns or [column.name for column in self.columns if column.role != "dropped"]
+        with reading(path, REPEAT):
+            if path.is_dir():  # which pandas reads as a table in parts
+                raise IsADirectoryError
+            table = pd.read_parquet(path, columns=columns)
+        lacking = [name for name in wanted if name not in table]
+        if lacking:
+            raise UserError(f"{path.as_posix()}: lacks {lacking[0]!r}, which schema.json has; {REPEAT}")
+        return table
+
     def features(self, frame: pd.DataFrame) -> pd.DataFrame:
         """The features as (rows, columns): numbers as float64, dates as datetime64, categories and text as str.
 
-        A missing value is NaN or NaT.
+        A missing value is NaN or NaT. Raises UserError for values of another type than the schema has.
         """
         casts: dict[str, Any] = {"number": _number, "date": pd.to_datetime, "category": _text, "text": _text}
-        columns = {column.name: casts[column.type](frame[column.name]) for column in self.feature_columns}
+        with _of_these_types():
+            columns = {column.name: casts[column.type](frame[column.name]) for column in self.feature_columns}
         return pd.DataFrame(columns, index=frame.index)
 
     def labels(self, frame: pd.DataFrame) -> np.ndarray:
-        """The target, (rows,): float64 for regression, else int64 or str objects."""
+        """The target, (rows,): float64 for regression, else int64 or str objects. Raises UserError as `features`."""
         target = frame[self.target]
         if self.task == "regression":
-            return target.to_numpy(np.float64)
+            with _of_these_types():
+                return target.to_numpy(np.float64)
         return target.to_numpy(np.int64 if pd.api.types.is_integer_dtype(target) else object)
 
     def save(self, path: Path = paths.SCHEMA) -> None:
         write_text(path, self.model_dump_json(indent=2, exclude_defaults=True))
 
 
-def load(path: Path = paths.SCHEMA) -> Schema:
-    """Read the schema. Raises UserError if it is missing, or was not written by this version of the code."""
-    try:
+def load(path: Path = paths.SCHEMA, *, called: str | Path | None = None) -> Schema:
+    """Read the schema; `called` is the name for messages.
+
+    Raises UserError if it is missing, damaged, or was not written by this version of the code.
+    """
+    with reading(path, REPEAT, called=called):
         return Schema.model_validate_json(path.read_text(encoding="utf-8"))
-    except (OSError, ValidationError, UnicodeError) as error:
-        raise UserError(f"{path}: is missing or damaged; run: dvc repro prepare") from error
+
+
+@contextmanager
+def _of_these_types() -> Iterator[None]:
+    try:
+        yield
+    except (TypeError, ValueError, OverflowError) as error:
+        raise UserError(f"schema.json: a column has values of another type than it has there; {REPEAT}") from error
 
 
 def _number(column: pd.Series) -> pd.Series:

@@ -5,6 +5,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from . import paths
+from .errors import reading
 from .files import read_yaml
 from .schema import ColumnSchema, Schema
 from .sniff.names import quote_list
@@ -16,15 +17,20 @@ def lines(schema: Schema) -> list[str]:
     """A line for each difference between the schema of the last run and this one."""
     if not paths.LOCK.exists():
         return []
-    stages = read_yaml(paths.LOCK)["stages"]
-    md5 = [out["md5"] for out in stages.get("prepare", {}).get("outs", []) if out["path"] == paths.SCHEMA.as_posix()]
+    with reading(paths.LOCK, "restore it with Git"):
+        outs = read_yaml(paths.LOCK)["stages"].get("prepare", {}).get("outs", [])
+        md5 = [out["md5"] for out in outs if out["path"] == paths.SCHEMA.as_posix()]
     if not md5:
         return []
     # DVC deletes the outs of a stage before it runs: the last schema is in DVC's cache.
     from dvc.repo import Repo
+    from dvc.scm import SCMError
 
-    with Repo() as repo:
-        path = Path(repo.cache.local.oid_to_path(md5[0]))
+    try:
+        with Repo() as repo:
+            path = Path(repo.cache.local.oid_to_path(md5[0]))
+    except SCMError:
+        return ["columns are not compared with the last run: this folder is not in a Git repository"]
     try:
         before = Schema.model_validate_json(path.read_text(encoding="utf-8"))
     except FileNotFoundError:

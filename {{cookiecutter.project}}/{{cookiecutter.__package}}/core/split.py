@@ -63,10 +63,13 @@ def test_mask(
 def _random(rows: int, classes: pd.Series | None, test_size: float, seed: int) -> np.ndarray:
     """The same share of each class; the last row of a class is never taken from training."""
     groups = np.zeros(rows) if classes is None else classes.to_numpy()
-    order = pd.Series(np.random.default_rng(seed).permutation(rows))
-    by_class = order.groupby(groups)
+    order = np.empty(rows, np.int64)
+    order[np.random.default_rng(seed).permutation(rows)] = np.arange(rows)
+    by_class = pd.Series(order).groupby(groups[order])
     size = by_class.transform("size")
-    return (by_class.rank(method="first") <= np.minimum((size * test_size).round(), size - 1)).to_numpy()
+    mask = np.zeros(rows, bool)
+    mask[order] = by_class.cumcount() < np.minimum((size * test_size).round(), size - 1)
+    return mask
 
 
 def _group(column: pd.Series, test_size: float, seed: int) -> np.ndarray:
@@ -111,7 +114,10 @@ def hash_rows(table: pd.DataFrame, seed: int) -> np.ndarray:
     """
     total = np.full(len(table), np.uint64(seed))
     for name in table:
-        codes, values = pd.factorize(_as_written(table[name]))
+        # Objects first, as 1, 1.0 and True are equal to Python.
+        column = _as_written(table[name]) if table[name].dtype == object else table[name]
+        codes, distinct = pd.factorize(column)
+        values = _as_written(pd.Series(distinct)).to_numpy(object)
         total += _mix(np.append(_hash(values), MISSING_HASH)[codes] ^ _fnv([str(name)])[0])
     return (_mix(total) >> np.uint64(11)) / 2.0**53
 

@@ -1,14 +1,12 @@
 """evaluate: score the model on the test rows, once."""
 
-import json
-
 import numpy as np
 import pandas as pd
 from sklearn.inspection import permutation_importance
 from sklearn.pipeline import Pipeline
 
 from .. import metrics, params
-from ..core import curves, model_file
+from ..core import curves, model_file, records
 from ..core import schema as schemas
 from ..core.estimators import dummy
 from ..core.files import atomic_write
@@ -21,7 +19,7 @@ from ..core.schema import Schema
 def main() -> None:
     settings = params.load().evaluate
     schema = schemas.load()
-    table = pd.read_parquet(TEST)
+    table = schema.read(TEST)
     features, labels = schema.features(table), schema.labels(table)
     pipeline = model_file.load()
     model_file.check(pipeline, schema)
@@ -57,13 +55,13 @@ def main() -> None:
 def overfit_gap(scores: dict[str, float], schema: Schema) -> float:
     """The main score on the training rows less the same on the test rows."""
     main_score = metrics.SCORING[schema.task][0]
-    trained = json.loads(TRAIN_METRICS.read_text(encoding="utf-8"))
+    trained = records.read(TRAIN_METRICS, f"train_{main_score}")
     return trained[f"train_{main_score}"] - scores[main_score]
 
 
 def score_dummy(schema: Schema, labels: np.ndarray) -> dict[str, float]:
     """The scores on the test rows of a model that sees only the training labels."""
-    known = schema.labels(pd.read_parquet(TRAIN, columns=[schema.target]))
+    known = schema.labels(schema.read(TRAIN, [schema.target]))
     fitted = dummy(schema.task).fit(known, known)
     return metrics.score(labels, predict(fitted, pd.DataFrame(index=range(len(labels)))), schema.positive)
 

@@ -3,9 +3,9 @@
 from collections.abc import Callable
 
 import numpy as np
-import pandas as pd
 from dvclive import Live
-from sklearn.pipeline import Pipeline
+from joblib import parallel_config
+from tqdm import tqdm
 
 from .. import metrics, model, params
 from ..core import model_file, records
@@ -23,33 +23,31 @@ from ..core.predictions import predict
 def main() -> None:
     settings = params.load().train
     schema = schemas.load()
-    table = pd.read_parquet(TRAIN)
+    table = schema.read(TRAIN)
     features, labels = schema.features(table), schema.labels(table)
     pipeline = model.build(settings, schema)
     scoring = metrics.scoring_name(settings.scoring, schema.task, schema.positive)
     scorer = metrics.scorer(scoring, schema.positive)
-    folds = make_folds(
-        table,
-        labels,
-        is_classification=schema.task == "classification",
-        split=schema.split,
-        split_column=schema.split_column,
-        n_splits=settings.n_splits,
-        seed=settings.seed,
-    )
+    folds = make_folds(table, labels, schema, n_splits=settings.n_splits, seed=settings.seed)
+    shares = sorted({share for share in settings.train_sizes if share < 1} | {1.0})
+    fits = len(folds) * len(shares) + 1
+    print(f"{settings.model}: {fits} fits: {len(folds)} folds at {len(shares)} train_sizes, then all rows", flush=True)
 
-    with open_live(TRAIN_RESULTS) as live:
+    # The bar is left out if stderr is no terminal.
+    with open_live(TRAIN_RESULTS) as live, tqdm(total=fits, unit="fit", leave=False, disable=None) as bar:
 
-        def cross_validate(pipeline: Pipeline, share: float = 1.0) -> dict[str, np.ndarray]:
+        def cross_validate(share: float) -> dict[str, np.ndarray]:
             parts = [(train[: round(share * len(train))], validation) for train, validation in folds]
-            return score_folds(pipeline, features, labels, parts, scorer, scoring=scoring)
+            return score_folds(pipeline, features, labels, parts, scorer, scoring=scoring, on_fit=bar.update)
 
-        log_learning_curve(live, lambda share: cross_validate(pipeline, share), folds, settings.train_sizes)
-        scores = log_cross_validation(live, cross_validate(pipeline), folds)
-        dummy_score = float(np.mean(cross_validate(dummy(schema.task))["test_score"]))
+        with parallel_config("threading", n_jobs=-1):  # all cores, or as many as LOKY_MAX_CPU_COUNT gives
+            log_learning_curve(live, cross_validate, folds, shares[:-1])
+            scores = log_cross_validation(live, cross_validate(1.0), folds)
+            pipeline.fit(features, labels)
+        bar.update()
+        dummy_scores = score_folds(dummy(schema.task), features, labels, folds, scorer, scoring=scoring)
+        dummy_score = float(np.mean(dummy_scores["test_score"]))
         live.log_metric("dummy_cv_mean", dummy_score, plot=False)
-
-        pipeline.fit(features, labels)
         for name, value in metrics.score(labels, predict(pipeline, features), schema.positive).items():
             live.log_metric(f"train_{name}", value, plot=False)
 
@@ -72,10 +70,10 @@ def log_cross_validation(live: Live, scores: dict[str, np.ndarray], folds: list[
 
 
 def log_learning_curve(
-    live: Live, cross_validate: Callable[[float], dict[str, np.ndarray]], folds: list[Fold], train_sizes: list[float]
+    live: Live, cross_validate: Callable[[float], dict[str, np.ndarray]], folds: list[Fold], shares: list[float]
 ) -> None:
-    """Log a step for each share of the training rows below 1; those with too few rows to fit are left out."""
-    for share in sorted({share for share in train_sizes if share < 1}):
+    """Log a step for each share of the training rows; those with too few rows to fit are left out."""
+    for share in shares:
         try:
             log_step(live, cross_validate(share), folds, share)
         except UserError:  # the cross-validation on all rows will show an error that is not due to few rows

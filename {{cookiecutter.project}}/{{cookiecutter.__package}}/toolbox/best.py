@@ -9,9 +9,9 @@ from typing import Any
 import pandas as pd
 from dvc.exceptions import DvcException
 
-from ..core.errors import UserError
+from ..core.errors import UserError, printable
 from ..core.files import write_json
-from ..core.formatting import to_json_text, to_json_value
+from ..core.formatting import to_json, to_json_text, to_json_value
 from ..core.paths import PARAMS, PIPELINE, TEST_METRICS
 from ..core.revisions import open_repo
 from ..metrics import POSITIVE_SCORING, SCORING
@@ -41,9 +41,9 @@ def run(arguments: Namespace) -> None:
         apply(facts["best"], pending)
         outcome = "applied; to keep it: git add -A && git commit"
     if arguments.json:
-        print(json.dumps(facts, indent=2, ensure_ascii=False))
+        print(to_json(facts))
     else:
-        print(*format_text(facts), sep="\n")
+        print(printable("\n".join(format_text(facts))))
         if outcome:
             print(outcome)
 

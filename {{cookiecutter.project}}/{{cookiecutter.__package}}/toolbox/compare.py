@@ -1,11 +1,11 @@
 """compare: all experiments in one table."""
 
-import json
 from argparse import Namespace
 
 import pandas as pd
 
-from ..core.formatting import format_value, to_json_text, to_json_value
+from ..core.errors import printable
+from ..core.formatting import format_value, to_json, to_json_text, to_json_value
 from ..core.paths import PREPARE_METRICS, TEST_METRICS
 from . import experiments
 from .experiments import Experiments
@@ -26,11 +26,11 @@ def run(arguments: Namespace) -> None:
         columns = list(table.rows) if arguments.json else default_columns(table)
     if arguments.json:
         records = table.rows[columns].to_dict("records")
-        print(json.dumps([to_json_value(record) for record in records], indent=2, ensure_ascii=False))
+        print(to_json([to_json_value(record) for record in records]))
     elif arguments.format == "csv":
         print(to_csv(table.rows[columns]), end="")
     elif arguments.format == "markdown":
-        print(to_markdown_table(format_columns(table, columns)))
+        print(printable(to_markdown_table(format_columns(table, columns))))
     else:
         print(to_text_table(format_columns(table, columns)))
 

@@ -9,7 +9,7 @@ import pandas as pd
 from dvc.exceptions import DvcException
 
 from ..core.config import flatten
-from ..core.errors import UserError
+from ..core.errors import UserError, printable
 from ..core.lock import find_path
 from ..core.paths import ENVIRONMENT
 from ..core.revisions import open_repo
@@ -189,7 +189,7 @@ class _Table:
             if not problem or record["kind"] == "workspace" or record["rev"] == head:
                 records.append(record)
         if remarks:
-            print(*dict.fromkeys(remarks), sep="\n", file=sys.stderr)
+            print(printable("\n".join(dict.fromkeys(remarks))), file=sys.stderr)
         names = dict.fromkeys(name for record in records for name in record)
         columns = {name: pd.Series([record.get(name) for record in records], dtype=object) for name in names}
         rows = pd.DataFrame({name: to_typed_column(column) for name, column in columns.items()})
@@ -226,4 +226,7 @@ def _data_hash(deps: dict[str, dict], data_path: str | None) -> str | None:
 def to_typed_column(column: pd.Series) -> pd.Series:
     """The column with the type of all its values; a column of several types, or of lists, stays as it is."""
     kinds = frozenset(column.dropna().map(type))
-    return column.astype(TYPES[kinds]) if kinds in TYPES else column
+    try:
+        return column.astype(TYPES[kinds]) if kinds in TYPES else column
+    except OverflowError:  # a whole number of more than 64 bits
+        return column

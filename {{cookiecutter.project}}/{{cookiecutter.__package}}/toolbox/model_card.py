@@ -5,18 +5,17 @@ The facts are of five kinds. Environment, data, model and evaluation are files t
 run, and could not name the commit that it is in. `register` copies the card into the tag of the version.
 """
 
-import json
 from argparse import Namespace
 from pathlib import Path
 from typing import Any
 
 from scipy.stats import binomtest
 
-from ..core import leakage, paths, schema
+from ..core import leakage, paths, records, schema
 from ..core.config import flatten
-from ..core.errors import UserError
-from ..core.files import parse_yaml, read_yaml, write_text
-from ..core.formatting import format_value
+from ..core.errors import UserError, printable
+from ..core.files import parse_yaml, write_text
+from ..core.formatting import format_value, to_json
 from ..core.lock import parse_lock, raw_data
 from ..core.remarks import MAX_CLASS_FRACTION
 from ..core.revisions import files, resolve
@@ -37,18 +36,29 @@ FILES = {
 }
 
 
+KEYS = {  # that the card shows
+    paths.PREPARE_METRICS: (
+        "rows", "columns", "missing_fraction", "duplicate_rows", "rows_without_target",
+    ),
+    paths.ESTIMATOR: ("class", "parameters"),
+    paths.TRAIN_METRICS: ("cv_mean", "cv_std", "dummy_cv_mean"),
+}  # fmt: skip
+
+
 def run(arguments: Namespace) -> None:
     """Print the card of a commit or of the workspace, or write it to a file."""
+    if arguments.output and Path(arguments.output).is_dir():
+        raise UserError(f"-o {arguments.output}: is a folder; name a file")
     rev = resolve(arguments.rev)
     card = build_card(rev)
     name = artifact(rev)
     version = next((version["version"] for version in versions(name) if version["commit_hexsha"] == rev), "")
     title = f"{name} {version}".strip()
-    text = json.dumps(card, indent=2, ensure_ascii=False) if arguments.json else to_markdown(card, title)
+    text = to_json(card) if arguments.json else to_markdown(card, title)
     if arguments.output:
         write_text(arguments.output, text)
     else:
-        print(text)
+        print(printable(text))
 
 
 # --- The facts ----------------------------------------------------------------------------------------------------
@@ -79,7 +89,7 @@ def read_metadata(rev: str | None) -> dict[str, dict[str, Any]]:
         for kind, names in FILES.items():
             facts[kind] = {}
             for path in names:
-                facts[kind] |= _read_facts(folder, path)
+                facts[kind] |= records.read(folder / path, *KEYS.get(path, ()), called=path)
     facts["data"] = _describe_raw_data(commit) | facts["data"]
     return facts
 
@@ -117,23 +127,6 @@ def _describe_raw_data(rev: str | None) -> dict[str, str]:
 
 def _of(rev: str | None) -> str:
     return f"{rev[:7]}: " if rev else ""
-
-
-def _read_facts(folder: Path, path: Path) -> dict[str, Any]:
-    """The content of a file that a stage wrote. Raises UserError if it is missing or damaged."""
-    try:
-        content = read_yaml(folder / path)
-    except FileNotFoundError as error:
-        raise UserError(f"{path.as_posix()}: is not in the workspace; run: dvc repro") from error
-    except (OSError, UserError) as error:
-        raise UserError(_damaged(path)) from error
-    if not isinstance(content, dict):
-        raise UserError(_damaged(path))
-    return content
-
-
-def _damaged(path: Path) -> str:
-    return f"{path.as_posix()}: is damaged; restore it with Git or dvc checkout, or run: dvc repro"
 
 
 def find_limits(card: dict[str, Any], table: Schema) -> list[str]:

@@ -1,6 +1,5 @@
 """predict: predict the rows of a file, checked against the model's schema and read in chunks."""
 
-import json
 import sys
 import time
 from argparse import Namespace
@@ -16,8 +15,9 @@ import pyarrow.parquet as pq
 
 from ..core import reader
 from ..core.config import read_params
-from ..core.errors import UserError
+from ..core.errors import UserError, printable
 from ..core.files import atomic_write
+from ..core.formatting import to_json
 from ..core.predictor import CHUNK_ROWS, Predictor
 from ..core.sniff.task import did_you_mean, quote_list
 from ..core.validation import InputValidator
@@ -41,11 +41,11 @@ def run(arguments: Namespace) -> None:
     if arguments.json:
         facts: dict[str, object] = {"commit": predictor.commit, "rows": validator.rows, "unsure": unsure}
         facts |= {"extra": extra, "notes": chunks.notes, "findings": findings}
-        print(json.dumps(facts, indent=2, ensure_ascii=False))
+        print(to_json(facts))
         return
     ignored = [f"extra columns, ignored: {quote_list(extra)}"] if extra else []
     for line in [*chunks.notes, *ignored, *(finding["message"] for finding in findings)]:
-        print(f"warning: {line}", file=sys.stderr)
+        print(f"warning: {printable(line)}", file=sys.stderr)
     if output:
         decides = "decision" in predictor.names
         abstained = f", {unsure} {predictor.unsure} (below {predictor.threshold:g})" if decides else ""

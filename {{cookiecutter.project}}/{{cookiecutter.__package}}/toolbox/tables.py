@@ -2,6 +2,8 @@
 
 import re
 
+from ..core.errors import printable
+
 # Characters that Markdown, or HTML in it, would read as markup.
 ESCAPES = {mark: f"\\{mark}" for mark in "\\`*|~"} | {"&": "&amp;", "<": "&lt;"}
 ESCAPES |= dict.fromkeys(("\r\n", "\n", "\r"), "<br>")
@@ -22,7 +24,7 @@ def to_text_table(columns: dict[str, list[str]]) -> str:
 def to_printable(value: str) -> str:
     """The value in one line, with escapes for characters that would control the terminal."""
     line = " ".join(value.splitlines())
-    return "".join(character if character.isprintable() else ascii(character)[1:-1] for character in line)
+    return printable(line)
 
 
 def to_markdown_table(columns: dict[str, list[str]]) -> str:

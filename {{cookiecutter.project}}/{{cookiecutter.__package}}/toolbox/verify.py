@@ -22,8 +22,8 @@ from configobj import ConfigObj
 
 from ..core import paths
 from ..core.config import flatten, read_params
-from ..core.errors import UserError
-from ..core.formatting import format_value
+from ..core.errors import UserError, printable
+from ..core.formatting import format_value, to_json
 from ..core.lock import outputs, parse_lock
 from ..core.revisions import at_revision, file_md5, files, open_repo, resolve
 from .git import folder_in_repository, git, read_at
@@ -58,9 +58,9 @@ def run(arguments: Namespace) -> None:
     report(f"verifying {commit[:7]} ({name}) in a temporary clone")
     facts = {"commit": commit, "name": name, **compare_with_rerun(commit, recorded)}
     if arguments.json:
-        print(json.dumps(facts, indent=2, ensure_ascii=False))
+        print(to_json(facts))
     else:
-        print(*format_text(facts), sep="\n")
+        print(printable("\n".join(format_text(facts))))
     if not facts["identical"]:
         sys.exit(DIFFERS)
 
@@ -328,4 +328,4 @@ def format_verdict(facts: dict[str, Any]) -> str:
 
 
 def report(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)
+    print(printable(line), file=sys.stderr, flush=True)

@@ -8,6 +8,7 @@ import io
 import re
 from collections import Counter
 from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -16,8 +17,8 @@ from .names import column_names, is_index
 from .text import CHUNK, MAX_LINE, TableError, TableText, find_encoding, open_bytes, open_text, quote_lines, unreadable
 
 __all__ = [
-    "CHUNK", "Format", "TableError", "column_names", "detect", "is_comment", "is_index", "open_bytes", "open_rows",
-    "read_rows",
+    "CHUNK", "Format", "TableError", "TableText", "column_names", "detect", "is_comment", "is_index", "open_bytes",
+    "open_rows", "read_rows",
 ]  # fmt: skip
 
 DELIMITERS = ";\t|,"
@@ -231,6 +232,8 @@ def _check_lines(path: str | Path, form: Format, max_bytes: int | None) -> list[
     dialect = form.dialect or {}
     width, quote = len(form.names), dialect.get("quotechar", '"')
     is_literal = dialect.get("quoting") == csv.QUOTE_NONE
+    if _is_regular(path, form, max_bytes):
+        return []
     odd = []
     with _open(path, form, max_bytes) as text:
         for number, lines, row in _rows_with_lines(text, dialect):
@@ -241,6 +244,27 @@ def _check_lines(path: str | Path, form: Format, max_bytes: int | None) -> list[
             if not is_literal and (len(lines) > 1 or (len(row) < width and quote in lines[0])):
                 _require_closed(row, lines, number, width, dialect | {"quoting": csv.QUOTE_NONE}, quote)
     return [f"a quote without its other half in {quote_lines(odd)}: quotes are read as text"] if odd else []
+
+
+def _is_regular(path: str | Path, form: Format, max_bytes: int | None) -> bool:
+    """Whether there are no quotes, or every row is one line with all fields: quick, as most files are."""
+    dialect = form.dialect or {}
+    if dialect.get("escapechar"):
+        return False
+    try:
+        with _open(path, form, max_bytes) as text:
+            if not any(dialect.get("quotechar", '"') in part for part in text.parts()):
+                return True
+        if dialect.get("quoting") == csv.QUOTE_NONE:
+            return False
+        with _open(path, form, max_bytes) as text:
+            rows = csv.reader(chain.from_iterable(io.StringIO(part, newline="") for part in text.parts()), **dialect)
+            return all(
+                rows.line_num == number and (len(row) >= len(form.names) or not row or number <= form.skip)
+                for number, row in enumerate(rows, start=1)
+            )
+    except (csv.Error, TableError):
+        return False
 
 
 def _rows_with_lines(text: TableText, dialect: dict) -> Iterator[tuple[int, list[str], list[str]]]:

@@ -52,6 +52,7 @@ _NUMBER = (
     rf"([-+]?) ?({CURRENCY})? ?([-+]?[\d.,](?:[\d.,{SPACES}]*[\d.,])?(?:[eE][-+]?\d+(?!\w))?) ?"
     rf"((?:{'|'.join(SCALES)})(?![^\W\d_])\.?)?\+? ?({UNIT})?"
 )
+_DIGITS = r"[-+]?[0-9.,]*[0-9]"
 _IN_BRACKETS = rf"((?:{CURRENCY})?) ?\(([^()]*\d[^()]*)\)( ?(?:{UNIT})?)"
 _CURRENCY_DASH = rf"({CURRENCY}) ?[-\u2013\u2014]+|[-\u2013\u2014]+ ?({CURRENCY})"
 
@@ -199,6 +200,8 @@ def read_number(text: str, style: str, unit: str) -> float | None:
 def split_number(text: str) -> tuple[str, float, str]:
     """A number, its factor (1 or a scale), and its unit; the whole text, 1 and no unit if it is not one."""
     if len(text) > MAX_LENGTH:
+        return text, 1, ""
+    if re.fullmatch(_DIGITS, text):  # as most are
         return text, 1, ""
     bare = text.strip().replace("\u2212", "-")
     if formula := re.fullmatch(r'="([^"]*)"|=([-+]?[\d.,]+)', bare):  # as Excel writes a number that stays as it is

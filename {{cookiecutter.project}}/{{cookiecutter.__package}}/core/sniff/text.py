@@ -12,11 +12,12 @@ import re
 import stat
 import zipfile
 import zlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 CHUNK = 1 << 20
 MAX_LINE = 1 << 24  # characters of a line, and of a field
+TOO_LONG = f"has a line of more than {MAX_LINE:,} characters; is it a table?"
 DROPPED = "\0\ufeff\x1a"  # NUL, byte order mark, end of file in DOS: never part of a value
 UTF_16 = {b"\xff\xfe\0\0": "utf-32", b"\0\0\xfe\xff": "utf-32", b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}
 FOREIGN = {
@@ -146,10 +147,19 @@ class TableText(io.TextIOWrapper):
     def readline(self, size: int = -1) -> str:  # type: ignore[override]
         while line := super().readline(MAX_LINE + 1):
             if len(line) > MAX_LINE:
-                raise TableError(f"has a line of more than {MAX_LINE:,} characters; is it a table?")
+                raise TableError(TOO_LONG)
             if clean := self._clean(line):
                 return clean
         return ""
+
+    def parts(self) -> Iterator[str]:
+        """Yield the text in parts of many whole lines. Raises TableError as readline() does."""
+        while text := self.read(CHUNK):
+            rest = self.readline()
+            last_line = len(text) - 1 - max(text.rfind("\n"), text.rfind("\r"))
+            if last_line + len(rest) > MAX_LINE:
+                raise TableError(TOO_LONG)
+            yield text + rest
 
     def _clean(self, text: str) -> str:
         for character in DROPPED:

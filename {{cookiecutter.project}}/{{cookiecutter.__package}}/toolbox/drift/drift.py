@@ -1,6 +1,5 @@
 """drift: compare the distribution of each column in new rows with the training rows, or between two revisions."""
 
-import json
 import shlex
 import sys
 import time
@@ -9,12 +8,13 @@ from collections import Counter
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from pydantic import ValidationError
 from scipy.stats import false_discovery_control
 
 from ... import params
 from ...core import infer, paths, reader, revisions
-from ...core.errors import UserError
+from ...core import schema as schemas
+from ...core.errors import UserError, printable, reading
+from ...core.formatting import to_json
 from ...core.profile import ColumnProfile, Profile
 from ...core.schema import Schema
 from ...core.schema_diff import PLURAL
@@ -61,7 +61,7 @@ def run(arguments: Namespace) -> None:
         from . import plot  # Altair is slow to load
 
         plot.save(facts, format_title(facts), Path(arguments.plot))
-    print(json.dumps(facts, indent=2, ensure_ascii=False) if arguments.json else "\n".join(format_text(facts)))
+    print(to_json(facts) if arguments.json else printable("\n".join(format_text(facts))))
     if facts["drifted"]:
         sys.exit(DRIFTED)
 
@@ -132,26 +132,21 @@ def load_profile(reference: str | None) -> tuple[Profile, Schema]:
 
     Raises UserError if they are missing, damaged or of another version of this code.
     """
-    rev, needed = revisions.resolve(reference), (paths.PROFILE, paths.SCHEMA)
+    rev = revisions.resolve(reference)
+    place = f"{reference}: " if reference else ""
     try:
-        with revisions.files(rev, needed) as folder:
-            profile, schema = ((folder / path).read_bytes() for path in needed)
-    except FileNotFoundError as error:
-        raise UserError(
-            f"{Path(error.filename).as_posix()}: is missing; run: dvc pull, or dvc repro prepare"
-        ) from error
+        with revisions.files(rev, (paths.PROFILE, paths.SCHEMA)) as folder:
+            file = folder / paths.PROFILE
+            with reading(file, schemas.REPEAT, called=f"{place}{paths.PROFILE.as_posix()}"):
+                profile = Profile.model_validate_json(file.read_bytes())
+            return profile, schemas.load(folder / paths.SCHEMA, called=f"{place}{paths.SCHEMA.as_posix()}")
     except UserError as error:
+        if rev is None:
+            raise
         table = Path(params.load().data.path)
         get = f"dvc get . {shlex.quote(str(table))} --rev {reference} -o old{table.suffix}"
         raise UserError(
             f"{error}; or compare its table with the rows here: {get}, then drift old{table.suffix}"
-        ) from error
-    try:
-        return Profile.model_validate_json(profile), Schema.model_validate_json(schema)
-    except ValidationError as error:
-        place = reference or "the workspace"
-        raise UserError(
-            f"the profile of {place}: is damaged, or of another version of the code; run there: dvc repro prepare"
         ) from error
 
 

@@ -8,6 +8,7 @@ import tempfile
 from argparse import Namespace
 from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -148,15 +149,16 @@ class MlflowWriter:
     def write(self, run: Run, results: Results) -> None:
         """Write a run, or write again one that was not written to its end. The digest comes last."""
         run_id = self._run_ids.get(run.identity) or self._create(run)
-        self._log_params(run_id, run.params)
-        self._log_metrics(run_id, build_metrics(run, results.steps))
         if results.dataset:
             described = InputTag("mlflow.data.context", "training")
             self.client.log_inputs(run_id, [DatasetInput(build_dataset(results.dataset), [described])])
         self._log_files(run_id, results)
         tables = [{"path": f"plots/{name}.json", "type": "table"} for name in results.plots]
         tags = {"mlflow.loggedArtifacts": json.dumps(tables)} if tables else {}
-        self._finish(run, run_id, tags, len(results.missing))
+        if run.state != "running":
+            self.client.set_terminated(run_id, STATUS[run.state], milliseconds(run.end))
+            tags |= {MISSING: str(len(results.missing)), DIGEST: run.digest}
+        self._log(run_id, run.params, build_metrics(run, results.steps), tags)
 
     def _create(self, run: Run) -> str:
         tags = {IDENTITY: run.identity, CLONE: self.clone} | self._tags(run)
@@ -179,15 +181,23 @@ class MlflowWriter:
         }
         return {key: shorten(value, MAX_TAG_VAL_LENGTH) for key, value in tags.items() if value}
 
-    def _log_params(self, run_id: str, params: dict[str, Any]) -> None:
-        texts = {name: value if isinstance(value, str) else to_json_text(value) for name, value in params.items()}
-        pairs = [Param(name, shorten(text, MAX_PARAM_VAL_LENGTH)) for name, text in clean_names(texts).items()]
-        for batch in chunks(pairs, MAX_PARAMS_TAGS_PER_BATCH):
-            self.client.log_batch(run_id, params=batch, synchronous=True)
-
-    def _log_metrics(self, run_id: str, metrics: Iterable[Metric]) -> None:
-        for batch in chunks(metrics, MAX_METRICS_PER_BATCH):
-            self.client.log_batch(run_id, metrics=batch, synchronous=True)
+    def _log(
+        self, run_id: str, params: dict[str, Any], metrics: Iterable[Metric] = (), tags: dict[str, str] | None = None
+    ) -> None:
+        """Log in as few batches as MLflow allows. It writes the tags of a batch last; ours end in the last batch."""
+        batches = zip_longest(
+            *(
+                reversed(list(chunks(entities, limit)))
+                for entities, limit in (
+                    (metrics, MAX_METRICS_PER_BATCH - 2 * MAX_PARAMS_TAGS_PER_BATCH),
+                    (build_params(params), MAX_PARAMS_TAGS_PER_BATCH),
+                    ([RunTag(key, value) for key, value in (tags or {}).items()], MAX_PARAMS_TAGS_PER_BATCH),
+                )
+            ),
+            fillvalue=(),
+        )
+        for some_metrics, some_params, some_tags in reversed(list(batches)):
+            self.client.log_batch(run_id, some_metrics, some_params, some_tags, synchronous=True)
 
     def _log_files(self, run_id: str, results: Results) -> None:
         """The files at their own paths, and each plot as a table that MLflow can show."""
@@ -200,12 +210,6 @@ class MlflowWriter:
                 write_bytes(Path(folder, "plots", f"{name}.json"), json.dumps(build_table(points)).encode())
             self.client.log_artifacts(run_id, folder)
 
-    def _finish(self, run: Run, run_id: str, tags: dict[str, str], missing: int) -> None:
-        if run.state == "running":
-            return
-        self.client.set_terminated(run_id, STATUS[run.state], milliseconds(run.end))
-        self._set_tags(run_id, tags | {MISSING: str(missing), DIGEST: run.digest})
-
     def update(self, run: Run) -> None:
         """Bring name, tags and notes of a run up to date. The digest comes last."""
         run_id = self._run_ids[run.identity]
@@ -216,18 +220,17 @@ class MlflowWriter:
             self.client.delete_tag(run_id, key)
         if stored.info.run_name != run.name:
             self.client.update_run(run_id, name=run.name)
-        self._set_tags(run_id, tags)
-        self._set_tags(run_id, {DIGEST: run.digest})
+        self._log(run_id, {}, tags=tags | {DIGEST: run.digest})
 
     def adopt(self, identity: str, run: Run) -> None:
         """Make the run of an experiment that was running the run of its commit."""
         run_id = self._run_ids.pop(identity)
         self._run_ids[run.identity] = run_id
-        self._set_tags(run_id, {IDENTITY: run.identity, CLONE: self.clone} | self._tags(run))
+        self._log(run_id, {}, tags={IDENTITY: run.identity, CLONE: self.clone} | self._tags(run))
 
     def mark_removed(self, identity: str) -> None:
         """Mark a run whose experiment is no longer there."""
-        self._set_tags(self._run_ids[identity], {REMOVED: "true"})
+        self.client.set_tag(self._run_ids[identity], REMOVED, "true")
 
     def end_live(self, identity: str) -> None:
         """End a run whose experiment stopped without a result."""
@@ -243,11 +246,11 @@ class MlflowWriter:
         run_id = self._run_ids.get(run.identity)
         if run_id is None:
             run_id = self._create(run)
-            self._log_params(run_id, run.params)
+            self._log(run_id, run.params)
         metrics = list(build_metrics(run, steps))
         sent = self._sent.get(run.identity, 0)
         if len(metrics) > sent:
-            self._log_metrics(run_id, metrics)
+            self._log(run_id, {}, metrics)
             self._sent[run.identity] = len(metrics)
 
     def has_model(self, run: Run) -> bool:
@@ -282,13 +285,12 @@ class MlflowWriter:
         with tempfile.TemporaryDirectory() as folder:
             write_pictures(results.plots, Path(folder))
             self.client.log_artifacts(run_id, folder, "plots")
-        params = {name: value if isinstance(value, str) else to_json_text(value) for name, value in run.params.items()}
         model = self.client.create_logged_model(
             self._opened(),
             name=self.project,
             source_run_id=run_id,
             tags={"dvc.commit": run.rev, "dvc.data.md5": run.tags.get("dvc.data.md5", "")},
-            params={name: shorten(text, MAX_PARAM_VAL_LENGTH) for name, text in clean_names(params).items()},
+            params={param.key: param.value for param in build_params(run.params)},
             model_type="scikit-learn",
         )
         with tempfile.TemporaryDirectory() as folder:
@@ -304,7 +306,7 @@ class MlflowWriter:
         """Give the model the last value of each metric of its run, so that MLflow can sort models by it."""
         last = {metric.key: metric for metric in build_metrics(run, results.steps)}
         linked = [Metric(m.key, m.value, m.timestamp, m.step, model_id=model_id) for m in last.values()]
-        self._log_metrics(self._run_ids[run.identity], linked)
+        self._log(self._run_ids[run.identity], {}, linked)
 
     def write_registry(self, versions: list[RegisteredVersion], prune: bool) -> list[str]:
         """Make a model version of each version of GTO, and an alias of each of its stages."""
@@ -317,11 +319,6 @@ class MlflowWriter:
 
     def close(self) -> None:
         """Nothing is left in the background."""
-
-    def _set_tags(self, run_id: str, tags: dict[str, str]) -> None:
-        pairs = [RunTag(key, value) for key, value in tags.items()]
-        for batch in chunks(pairs, MAX_PARAMS_TAGS_PER_BATCH):
-            self.client.log_batch(run_id, tags=batch, synchronous=True)
 
     def next_steps(self) -> list[str]:
         """What to run to look at it."""
@@ -344,6 +341,12 @@ def one_line_errors(address: str) -> Iterator[None]:
 
 def milliseconds(seconds: float) -> int:
     return round(seconds * 1000)
+
+
+def build_params(params: dict[str, Any]) -> list[Param]:
+    """Params as text, shortened to what MLflow keeps."""
+    texts = {name: value if isinstance(value, str) else to_json_text(value) for name, value in params.items()}
+    return [Param(name, shorten(text, MAX_PARAM_VAL_LENGTH)) for name, text in clean_names(texts).items()]
 
 
 def build_metrics(run: Run, steps: dict[str, list[tuple[int, float]]]) -> Iterator[Metric]:

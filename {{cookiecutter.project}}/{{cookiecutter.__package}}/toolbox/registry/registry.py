@@ -22,8 +22,8 @@ from ...core import paths
 from ...core.config import flatten, read_params
 from ...core.errors import UserError
 from ...core.files import parse_yaml
-from ...core.formatting import format_value
-from ...core.revisions import one_line, open_repo, registered, stages
+from ...core.formatting import format_value, to_json
+from ...core.revisions import NOT_A_COMMIT, explain_gto, open_repo, refuse_wrong_tags, registered, stages
 from ..git import folder_in_repository, git, git_remote, read_at
 from ..tables import to_text_table
 
@@ -36,7 +36,7 @@ def run(arguments: Namespace) -> None:
     name = artifact()
     rows = [describe_version(version) for version in versions(name)]
     if arguments.json:
-        print(json.dumps(rows, indent=2, ensure_ascii=False))
+        print(to_json(rows))
     elif not rows:
         print(f"{name}: no version is registered; to register one: {PROGRAM} register")
     else:
@@ -102,7 +102,11 @@ def call_gto(action: str, *arguments: Any, **options: Any) -> Any:
         with map_scm_exception():  # Git knows no user.name, for example
             return getattr(gto.api, action)(root, *arguments, **options)
     except (GTOException, DvcException) as error:
-        raise UserError(f"gto {action}: {one_line(error)}") from error
+        raise UserError(f"gto {action}: {explain_gto(error)}") from error
+    except NOT_A_COMMIT:
+        with open_repo() as repo:
+            refuse_wrong_tags(repo)
+        raise
 
 
 # --- Stages -------------------------------------------------------------------------------------------------------
@@ -131,7 +135,7 @@ def check_stage(stage: str) -> None:
     try:
         read_registry_config(f"{git('rev-parse', '--show-toplevel')}/.gto").assert_stage(stage)
     except GTOException as error:
-        raise UserError(f"--stage {stage}: {one_line(error)}") from error
+        raise UserError(f"--stage {stage}: {explain_gto(error)}") from error
 
 
 def assign(name: str, version: str, stage: str, message: str | None = None) -> str:

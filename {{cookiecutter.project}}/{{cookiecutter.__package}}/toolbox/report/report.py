@@ -2,7 +2,6 @@
 
 import base64
 import hashlib
-import json
 import re
 from argparse import Namespace
 from pathlib import Path
@@ -16,7 +15,7 @@ from altair import SCHEMA_VERSION
 from ...core.config import flatten, read_params
 from ...core.errors import UserError
 from ...core.files import write_text
-from ...core.formatting import format_value
+from ...core.formatting import format_value, to_json
 from ..tables import short_headings
 from . import charts
 from .context import build_report
@@ -37,7 +36,7 @@ def run(arguments: Namespace) -> None:
     read_params()  # its message names the folder to run this in
     facts = build_report(arguments.all, arguments.where, arguments.top)
     if arguments.json:
-        print(json.dumps(facts, indent=2, ensure_ascii=False))
+        print(to_json(facts))
         return
     for path, text in ((page, to_html(facts)), (page.with_suffix(".md"), to_markdown(facts))):
         write_text(path, text)

@@ -20,6 +20,8 @@ from pathlib import Path
 from typing import Any, Self
 from weakref import WeakKeyDictionary
 
+from joblib import parallel_config
+
 from ...core.errors import UserError
 from .objective import CrossValidator
 
@@ -38,7 +40,8 @@ class SerialExecutor:
     def submit(self, validator: CrossValidator, *job: Any) -> Future:
         future: Future = Future()
         try:
-            future.set_result(validator.score(*job))
+            with parallel_config("threading", n_jobs=-1):  # as train does
+                future.set_result(validator.score(*job))
         except Exception as error:  # noqa: BLE001 - as an executor does: who reads the future sees it
             future.set_exception(error)
         return future

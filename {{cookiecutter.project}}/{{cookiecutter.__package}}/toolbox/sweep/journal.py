@@ -75,7 +75,8 @@ def _repair(path: Path, name: str) -> None:
     names = [entry["study_name"] for entry in map(_parse, lines) if entry.get("op_code") == CREATE_STUDY]
     if names and name not in names:
         raise UserError(f"{path}: is the journal of the study {names[0]}; move it away and run this again")
-    trials = [json.dumps(entry) for entry in map(_parse, lines) if _is_trial(entry)]
+    entries = [json.dumps(entry) for entry in map(_parse, lines) if _is_trial(entry)]
+    trials = list(dict.fromkeys(entries))  # a merge may have kept a line of both sides
     kept = _keep(path)
     _keep(path.with_name("trials.csv"))  # it may have trials that the journal lost
     _create(path, name)
@@ -83,7 +84,7 @@ def _repair(path: Path, name: str) -> None:
         temporary.write_text(
             path.read_text(encoding="utf-8") + "".join(f"{line}\n" for line in trials), encoding="utf-8"
         )
-    lost = len(lines) - len(trials) - len(names)
+    lost = len(lines) - len(entries) - len(names)
     print(
         f"{path}: {lost} lines cannot be read; {len(trials)} trials are kept, the old file is {kept}", file=sys.stderr
     )

@@ -70,19 +70,12 @@ class Objective:
     def _load(self, settings: Params) -> tuple[Schema, CrossValidator]:
         """The training rows as prepare left them, or as it would with other params."""
         if (settings.data, settings.prepare) == (self.base.data, self.base.prepare):
-            schema, table = schemas.load(), pd.read_parquet(TRAIN)
+            schema = schemas.load()
+            table = schema.read(TRAIN)
         else:
             schema, table = _prepare(settings)
         labels = schema.labels(table)
-        folds = make_folds(
-            table,
-            labels,
-            is_classification=schema.task == "classification",
-            split=schema.split,
-            split_column=schema.split_column,
-            n_splits=settings.train.n_splits,
-            seed=settings.train.seed,
-        )
+        folds = make_folds(table, labels, schema, n_splits=settings.train.n_splits, seed=settings.train.seed)
         return schema, CrossValidator(schema.features(table), labels, folds)
 
 

@@ -25,6 +25,7 @@ from ... import params
 from ...core import schema
 from ...core.config import flatten, read_params, validate
 from ...core.errors import UserError
+from ...core.formatting import to_json
 from ..git import git
 from . import sweep_file
 from .executors import DaskExecutor, ProcessExecutor, SerialExecutor
@@ -212,7 +213,7 @@ def _print_summary(study: Study, names: list[str], as_json: bool) -> None:
             "best": {"trial": best.number, "cv_mean": best.value, "params": point} if best else None,
             "experiments": names,
         }
-        print(json.dumps(facts, indent=2, ensure_ascii=False))
+        print(to_json(facts))
         return
     states = [trial.state.name.lower() for trial in study.trials]
     counts = ", ".join(f"{states.count(state)} {state}" for state in dict.fromkeys(states))
