@@ -33,7 +33,7 @@ def main() -> None:
     fits = len(folds) * len(shares) + 1
     print(f"{settings.model}: {fits} fits: {len(folds)} folds at {len(shares)} train_sizes, then all rows", flush=True)
 
-    # The bar is left out if stderr is no terminal.
+    # The bar is left out if stderr is not a terminal.
     with open_live(TRAIN_RESULTS) as live, tqdm(total=fits, unit="fit", leave=False, disable=None) as bar:
 
         def cross_validate(share: float) -> dict[str, np.ndarray]:
