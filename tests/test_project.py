@@ -137,6 +137,25 @@ def test_push_wipe_pull_restores(project):
     assert stages_run(project.dvc("repro")) == []
 
 
+@pytest.mark.parametrize("link", ["symlink", "hardlink"])
+def test_new_data_leaves_the_old_version_in_a_cache_of_links(project, link):
+    """The two lines of the recipe that replace the file."""
+    raw = project.path / "data/raw/penguins.csv"
+    project.dvc("config", "cache.type", link)
+    project.dvc("checkout", "--relink", "-q", "data/raw/penguins.csv.dvc")
+    assert raw.is_symlink() or raw.stat().st_nlink > 1
+    (project.path.parent / "new.csv").write_bytes(
+        SAMPLE.read_bytes() + b"Adelie,Dream,39.5,17.4,186,3800,female,2010\n"
+    )
+    page = (TEMPLATE / "docs/change-it.md").read_text(encoding="utf-8")
+    for command in indented_commands(section(page, "New data"))[1:4]:
+        project.run("sh", "-c", command)
+    assert raw.read_bytes() != SAMPLE.read_bytes()
+    project.run("git", "checkout", "-q", "HEAD", "--", "data/raw/penguins.csv.dvc")
+    project.dvc("checkout", "-q", "--force", "data/raw/penguins.csv.dvc")
+    assert raw.read_bytes() == SAMPLE.read_bytes()
+
+
 def wiped(path: Path, project: BakedProject) -> bool:
     """What DVC and not Git keeps."""
     name = path.relative_to(project.path).as_posix()
@@ -169,7 +188,7 @@ def test_new_data_by_the_recipe_in_the_docs(project, tmp_path):
     pd.concat([table, more]).sample(frac=1, random_state=0).to_csv(project.path.parent / "new.csv", index=False)
     page = (TEMPLATE / "docs/change-it.md").read_text(encoding="utf-8")
     commands = indented_commands(section(page, "New data"))
-    assert len(commands) == 11
+    assert len(commands) == 12
     drifted = 2  # the exit code
     output = {command: project.run("sh", "-c", command, code=drifted * (" drift " in command)) for command in commands}
     assert "drifted" in output["python -m penguins drift --reference main"].splitlines()[-1]

@@ -280,8 +280,8 @@ def _hint(texts: Texts, decimal: str | None) -> str | None:
     if len(texts.distinct) < MIN_DISTINCT:
         return None
     for typed in (_numbers(texts, forced=True, decimal=decimal), _dates(texts, forced=True)):
-        if typed:
-            others = texts.some(typed.values.isna())
+        others = texts.some(typed.values.isna()) if typed else texts
+        if typed and 2 * others.rows < texts.rows:
             return (
                 f"mostly {typed.type}s, but {others.rows} values such as {others.distinct.iloc[0]!r}: "
                 f"set {typed.type} in data.types"
@@ -391,7 +391,7 @@ def _numbers(
         notes = [f"numbers written like {numbers.format}", f"{numbers.other} fits as well: choose in data.types"]
     notes += [f"numbers with {numbers.unit!r}"] if numbers.unit else []
     notes += ["thousands and millions (K, M, ...) multiplied out"] if numbers.scaled else []
-    notes += ["a plus sign after a number is left out"] if numbers.at_least else []
+    notes += [f"{' and '.join(numbers.marks)} beside a number is left out"] if numbers.marks else []
     notes += [_missing(unparsed)] if numbers.unparsed else []
     exact = None
     if numbers.format == "1234.5" and not numbers.unit and not numbers.scaled:

@@ -54,12 +54,15 @@ _NUMBER = (
 )
 _DIGITS = r"[-+]?[0-9.,]*[0-9]"
 _IN_BRACKETS = rf"((?:{CURRENCY})?) ?\(([^()]*\d[^()]*)\)( ?(?:{UNIT})?)"
+# About, and the reference to a footnote.
+_MARKS = r"^[~≈] ?(?=[-+\d.,(])|(?<=[\d%)]) ?[*†‡]+$"
+_FULL_WIDTH = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)}  # ASCII as wide as a Chinese character
 _CURRENCY_DASH = rf"({CURRENCY}) ?[-\u2013\u2014]+|[-\u2013\u2014]+ ?({CURRENCY})"
 
 # The numbers by text; how they are written, as a key of FORMATS, and the other style that fits as well, if any; their
-# unit; whether some are multiplied (thousands, millions), and whether some had a plus sign behind; the texts that are
-# not numbers.
-Numbers = namedtuple("Numbers", "by_text format other unit scaled at_least unparsed")
+# unit; whether some are multiplied (thousands, millions); the marks around some (5+, ~5, 5*); the texts that are not
+# numbers.
+Numbers = namedtuple("Numbers", "by_text format other unit scaled marks unparsed")
 
 
 def missing_words(values: Counter[str], elsewhere: Collection[str] = ()) -> set[str]:
@@ -130,7 +133,7 @@ def parse_numbers(
         other,
         unit,
         any(scale != 1 for _, scale, _ in fitting.values()),
-        any(text.endswith("+") for text in fitting),
+        sorted({text[0] for text in fitting if text[0] in "~≈"} | {text[-1] for text in fitting if text[-1] in "+*†‡"}),
         [text for text in values if text not in fitting],
     )
 
@@ -203,7 +206,7 @@ def split_number(text: str) -> tuple[str, float, str]:
         return text, 1, ""
     if re.fullmatch(_DIGITS, text):  # as most are
         return text, 1, ""
-    bare = text.strip().replace("\u2212", "-")
+    bare = re.sub(_MARKS, "", text.strip().translate(_FULL_WIDTH).replace("\u2212", "-"))
     if formula := re.fullmatch(r'="([^"]*)"|=([-+]?[\d.,]+)', bare):  # as Excel writes a number that stays as it is
         bare = (formula[1] or formula[2] or "").strip()
         if re.fullmatch(r"0\d+", bare):  # a code that keeps its zeros
