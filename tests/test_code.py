@@ -2,9 +2,10 @@
 
 import json
 import sys
+from pathlib import Path
 
 import pytest
-from conftest import TEMPLATE, run
+from conftest import PROJECT, TEMPLATE, run
 from cookiecutter.environment import StrictEnvironment
 from cookiecutter.prompt import prompt_for_config
 
@@ -36,3 +37,10 @@ def test_rendered_hooks_are_clean(hooks):
 def test_types_of_a_generated_project(bake):
     project = bake()
     assert "Success" in project.run(*MYPY, "penguins", MYPYPATH=".")
+
+
+def test_workflows_are_pinned_and_have_no_rights_that_they_do_not_need():
+    """zizmor knows the ways in which a workflow can be attacked; offline it still checks all but known faults of actions."""
+    zizmor = Path(sys.executable).with_name("zizmor")
+    folders = (TEMPLATE / ".github", PROJECT / ".github/workflows")
+    assert "No findings" in run(str(zizmor), "--offline", "--no-progress", *map(str, folders), cwd=TEMPLATE)
