@@ -452,6 +452,35 @@ def test_a_server_gets_the_runs_and_its_page_lists_them_by_cv_mean(exported, own
     assert texts.index("logistic") < texts.index("deep"), "its cv_mean is larger"
 
 
+@pytest.mark.nightly
+def test_a_server_that_dies_amid_an_export_is_one_line_and_the_next_export_finishes(exported, own, tmp_path):
+    project, _ = exported
+    command = ("server", "--backend-store-uri", "sqlite:///server.db", "--workers", "1")
+    with serve(tmp_path, *command) as address:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "penguins", "export", "mlflow", "--models", "none"],
+            cwd=own.path,
+            env=os.environ
+            | {"PWD": str(own.path), "MLFLOW_TRACKING_URI": address, "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0"},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        while process.poll() is None and count_runs(tmp_path / "server.db") < 2:
+            time.sleep(0.005)
+    output, _ = process.communicate(timeout=WAIT_SECONDS)
+    assert process.returncode == 1
+    assert output.splitlines()[-1].startswith("error: http://127.0.0.1"), output
+    assert "Traceback" not in output
+    with serve(tmp_path, *command) as address:
+        export(own, "--models", "none", MLFLOW_TRACKING_URI=address)
+        runs = runs_of(MlflowClient(address))
+    assert {name: run.data.metrics for name, run in runs.items()} == {
+        name: run.data.metrics for name, run in runs_of(client_of(project)).items()
+    }
+    assert all(run.info.status == "FINISHED" for run in runs.values())
+
+
 def read_page(chromium: str, address: str, wanted: list[str], picture: str | None = None) -> str:
     """The text of a page in headless Chromium, once it shows all that is wanted."""
     flags = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
