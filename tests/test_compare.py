@@ -340,4 +340,4 @@ def test_an_experiment_of_older_files_names_them(copy):
     older = "it began before these files changed, and its results are of the older ones: penguins/features.py; "
     assert older in output
     assert "# A change since" in copy.read("penguins/features.py")
-    assert copy.dvc("status", "-q", code=1) == ""  # out of date, as said
+    assert copy.dvc("status", "-q", code=1) == ""  # out of date

@@ -230,7 +230,7 @@ def test_params_that_json_could_not_hold_are_refused(tmp_path, text, problem):
     assert problem in str(error.value)
 
 
-# --- What is no file ------------------------------------------------------------------------------------------------
+# --- Neither file nor commit ------------------------------------------------------------------------------------------
 
 
 def toolbox(project: BakedProject, *words: str, code: int = 1) -> str:

@@ -170,21 +170,19 @@ TABLES = {
 }
 
 
+def section_of(file, task):
+    """The section `data` of params.yaml, with the target y."""
+    given = {"path": f"data/raw/{file}", "target": "y", "task": task}
+    return given | {"positive": None, "missing": None, "types": {}, "drop": []}
+
+
 @pytest.mark.parametrize("name", TABLES)
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "cp1252"])
 def test_the_task_is_inferred(bake, tmp_path, name, encoding):
     text, target, task = TABLES[name]
     (tmp_path / "table.csv").write_text(text.replace("z", "é"), encoding=encoding)
     data = yaml.safe_load(bake(data_path="table.csv", target=target).read("params.yaml"))["data"]
-    assert data == {
-        "path": "data/raw/table.csv",
-        "target": "y",
-        "task": task,
-        "positive": None,
-        "missing": None,
-        "types": {},
-        "drop": [],
-    }
+    assert data == section_of("table.csv", task)
 
 
 COMPRESSED = {"gz": gzip.compress, "bz2": bz2.compress, "xz": lzma.compress}
@@ -216,15 +214,7 @@ def test_the_task_of_a_parquet_file(bake, tmp_path, name):
         tmp_path / "t.parquet", row_group_size=25
     )
     data = yaml.safe_load(bake(data_path="t.parquet").read("params.yaml"))["data"]
-    assert data == {
-        "path": "data/raw/t.parquet",
-        "target": "y",
-        "task": task,
-        "positive": None,
-        "missing": None,
-        "types": {},
-        "drop": [],
-    }
+    assert data == section_of("t.parquet", task)
 
 
 # --- What is refused --------------------------------------------------------------------------------------------
@@ -282,10 +272,10 @@ def test_wrong_input_is_refused_before_anything_is_written(cookiecutter, tmp_pat
     before = sorted(tmp_path.rglob("*"))
     output = cookiecutter(tmp_path, code=1, **{"data_path": "table.csv", **answers})
     # What follows the line is cookiecutter's own account of a hook that refused.
-    said, _, _ = output.partition("ERROR: Stopping generation")
-    assert message in said
-    assert said.count("\n") == 1
-    assert "s3cret" not in said and said.strip().isprintable()
+    printed, _, _ = output.partition("ERROR: Stopping generation")
+    assert message in printed
+    assert printed.count("\n") == 1
+    assert "s3cret" not in printed and printed.strip().isprintable()
     assert sorted(tmp_path.rglob("*")) == before
 
 

@@ -51,7 +51,7 @@ def predicted(*words, output="p.parquet"):
 # --- Cells ------------------------------------------------------------------------------------------------------
 
 TYPES = {"years": "%Y", "leading zeros": "category"}
-CELLS = {name: cells for name, (cells, _, said) in COLUMNS.items() if not str(said).startswith("left out")}
+CELLS = {name: cells for name, (cells, _, note) in COLUMNS.items() if not str(note).startswith("left out")}
 CELLS |= {"years": [2001, 2002] * 30, "leading zeros": ["01234", "1234"] * 30}
 
 
@@ -104,7 +104,7 @@ def test_predictions_of_numbers(trained):
 
 # --- Rows that are unlike those of training ---------------------------------------------------------------------
 
-# name: what is done to the table, and what is said
+# name: what is done to the table, and the warning
 WARNED = {
     "an extra column": (lambda table: table.assign(extra=1, more=2), "extra columns, ignored: 'extra', 'more'"),
     "no target": (lambda table: table.drop(columns="kind"), None),
@@ -164,19 +164,19 @@ def quiet(trained, capsys):
 @pytest.mark.parametrize("form", ["csv", "parquet"])
 @pytest.mark.parametrize("name", WARNED)
 def test_what_is_unlike_training_is_named_and_counted(quiet, name, form):
-    change, said = WARNED[name]
+    change, warning = WARNED[name]
     table = change(pd.read_csv("table.csv"))
     table = table.apply(lambda column: column.astype(str) if len({*map(type, column.dropna())}) > 1 else column)
     getattr(table, f"to_{form}")(f"new.{form}", index=False)
     assert len(predicted(f"new.{form}")) == 120
     weight = schema.load().column("weight")
     lines = quiet.readouterr().err.splitlines()
-    if said is None:
+    if warning is None:
         assert lines == []
     else:
         (line,) = lines
         assert line.startswith("warning: ")
-        assert said.replace("LOW", str(weight.min)).replace("HIGH", str(weight.max)) in line
+        assert warning.replace("LOW", str(weight.min)).replace("HIGH", str(weight.max)) in line
     arguments = ["predict", f"new.{form}", "-o", "p.csv", "--json"]
     predict.run(cli.parser().parse_args(arguments))
     facts = json.loads(quiet.readouterr().out)

@@ -15,7 +15,7 @@ from sniff.task import count_values, infer_task, target_column
 SAMPLE = Path(__file__).resolve().parent / "sample" / "penguins.csv"
 MAX_BYTES = 1 << 24  # of a CSV that are looked at; prepare reads all
 MAX_NAME = 50  # characters of a name in a message: a longer one may be a secret
-MANY_ROWS = 50_000  # from here on a forest takes minutes, and histograms seconds: docs/benchmarks.md
+MANY_ROWS = 50_000  # from here on a forest takes minutes: docs/decisions.md
 
 
 def inspect(answers: dict) -> dict[str, str | None]:
