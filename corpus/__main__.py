@@ -159,15 +159,7 @@ def plain_cv_mean() -> float:
         plain(categorical_features="from_dtype", random_state=0),
         features,
         labels,
-        cv=make_folds(
-            frame,
-            labels,
-            is_classification=is_classification,
-            split=schema.split,
-            split_column=schema.split_column,
-            n_splits=settings.n_splits,
-            seed=settings.seed,
-        ),
+        cv=make_folds(frame, labels, schema, n_splits=settings.n_splits, seed=settings.seed),
         scoring=metrics.scorer(metrics.scoring_name(settings.scoring, schema.task)),
     )
     return float(scores.mean())

@@ -64,3 +64,10 @@ def test_a_real_table_ends_in_a_model_or_in_a_clear_refusal(own_home, corpus, na
     result = run(corpus[name], reference=False)
     assert result["outcome"] == ("refused" if name in REFUSED else "trained"), result["message"]
     assert result["message"].startswith(REFUSED.get(name, ""))
+
+
+@pytest.mark.slow
+def test_plain_hist_gradient_boosting_is_scored_on_the_same_folds(own_home, corpus):
+    result = run(corpus["bokeh_sampledata/iris.csv"])
+    assert result["outcome"] == "trained", result["message"]
+    assert 0.9 < result["plain_cv_mean"] < 1
