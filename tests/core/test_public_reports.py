@@ -56,6 +56,11 @@ COLUMNS = {
     "a minus sign of typographers": ([f"\u2212{x}" for x in AMOUNTS], "number", -AMOUNTS[1]),
     "about": ([f"~{i}" for i in range(ROWS)], "number", 1),
     "references to a footnote": ([f"{i}*" if i % 6 == 1 else str(i) for i in range(ROWS)], "number", 1),
+    "hours and minutes": (["1h 20m", "45m", "2 hrs 5 mins", "1 hr"], "number", 45 * 60),
+    "an en dash as minus": ([f"\u2013{x}" for x in AMOUNTS], "number", -AMOUNTS[1]),
+    "dollars an hour": ([f"${x}/hr" for x in AMOUNTS], "number", AMOUNTS[1]),
+    "two spellings of no value": (["7", "8", "N.A.", "-", "n/a"], "number", 8),
+    "dates of mail": ([f"{pd.Timestamp(2024, m, d):%a, %d %b %Y %H:%M:%S} GMT" for d, m in DAYS], "date", "2024-02-02"),
     "full-width digits": ([str(i).translate({c: c + 0xFEE0 for c in range(48, 58)}) for i in range(ROWS)], "number", 1),
 }  # fmt: skip
 
@@ -107,6 +112,7 @@ FILES = {
         "STRUCTURE,LABEL,y\ndataflow,Euro | total,1\ndataset,Euro | part,2\ndataflow,Dollar | part,1\n",
         ["STRUCTURE", "LABEL", "y"], "dataset",
     ),
+    "invisible spaces around names": ("\u200bid,na\u200bme\u200b,y\u2060\n5,Ann,a\n7,Ben,b\n9,Cem,a\n", ["id", "na\u200bme", "y"], "7"),
     "datapusher-plus#103 tabs": ("id\tname\ty\n5\tAnn\ta\n7\tBen\tb\n9\tCem\ta\n", ["id", "name", "y"], "7"),
 }  # fmt: skip
 

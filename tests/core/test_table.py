@@ -268,6 +268,9 @@ def test_parquet_of_every_type(params):
         ("a,y\n", "has a header and no rows"),
         ("<!DOCTYPE html>\n<html></html>", "is a web page or XML"),
         ('[{"a": 1, "y": 2}]', "is JSON"),
+        ("@RELATION t\n@ATTRIBUTE a NUMERIC\n@DATA\n1\n", "is an ARFF file of Weka"),
+        ("a  y\n1  x\n2  z\n", "spaces separate its 2 columns"),
+        ('"a" "y"\n"1" 5 x\n"2" 7 z\n', "spaces separate its 2 columns"),  # as R writes it
         ("version 1 git-lfs\noid sha256:0\n", "is a pointer of Git LFS"),
         ('a,y\n1,"x"\n"2,z\n3,x\n', "lines 3 to 4: a stray quote"),
     ],

@@ -49,7 +49,7 @@ _DAYS = (
 )  # fmt: skip
 _TIMES = (
     "", " %H:%M", ", %H:%M", " %H:%M:%S", ", %H:%M:%S", " %H:%M:%S.%f", " %H:%M:%S,%f", " %I:%M %p", " %I:%M%p",
-    " %I:%M:%S %p", " %H:%M:%S %z", " %H:%M:%S UTC", "T%H:%M:%S", ":%H:%M:%S",
+    " %I:%M:%S %p", " %H:%M:%S %z", " %H:%M:%S UTC", " %H:%M:%S GMT", "T%H:%M:%S", ":%H:%M:%S",
 )  # fmt: skip
 _MONTHS = (
     "%Y-%m", "%Y/%m", "%m/%Y", "%m-%Y", "%b %Y", "%B %Y", "%b-%Y", "%B-%Y", "%b/%Y", "%b-%y", "%b %y", "%B %y", "%b/%y",
@@ -431,6 +431,7 @@ def _seconds(words: pd.Series) -> pd.Series:
     unique = unique[(unique.str.len() <= MAX_LENGTH) & unique.str.fullmatch(DURATION)]
     is_half_day = unique.str.fullmatch(CLOCK_12)
     whole = unique.str.replace(r"^(\D*)(\d+:\d\d)$", r"\1\2:00", regex=True)  # pandas wants seconds
+    whole = whole.str.replace(r"(hr|min|sec)s", r"\1", regex=True)  # and no plural of these
     seconds = pd.to_timedelta(whole.mask(is_half_day), errors="coerce").dt.total_seconds()
     seconds[is_half_day] = unique[is_half_day].map(_time_of_day)
     return words.map(dict(zip(unique, seconds, strict=True))).astype(np.float64)

@@ -74,6 +74,8 @@ def _detect_csv(path: str | Path, max_bytes: int | None) -> Format:
         lines = lines if newline == "" else lines.replace("\r", "\n")
     rows = list(csv.reader(io.StringIO(lines, newline=""), **dialect))
     skip, names, header_notes = find_header(rows)
+    if len(names) == 1:
+        _require_delimiter(lines)
     form = Format("csv", encoding, newline, dialect, skip, names)
     return form._replace(notes=[*notes, *header_notes, *_check_lines(path, form, max_bytes)])
 
@@ -86,8 +88,17 @@ def _require_table(sample: str) -> None:
         raise TableError("is a web page or XML, not a table; download the file itself, or save the table as CSV")
     if re.match(r"\{\s*[\"}]|\[\s*[\[{]", start):
         raise TableError("is JSON; save the table as CSV or Parquet")
+    if start[:9].lower() == "@relation":
+        raise TableError("is an ARFF file of Weka; save the table as CSV or Parquet")
     if "git-lfs" in start.partition("\n")[0]:
         raise TableError("is a pointer of Git LFS and not the data; run git lfs pull")
+
+
+def _require_delimiter(sample: str) -> None:
+    """Raise TableError if spaces seem to separate the columns; the header may lack the name of the first, as R writes it."""
+    header, *rows = (len(line.split()) for line in sample.splitlines() if line.strip())
+    if header > 1 and set(rows) in ({header}, {header + 1}):
+        raise TableError(f"spaces separate its {header} columns; save it with commas, semicolons, tabs or bars")
 
 
 # --- Dialect ----------------------------------------------------------------------------------------------------

@@ -7,7 +7,7 @@ from itertools import pairwise
 from typing import NamedTuple
 
 from .literals import DATE, MARK, MISSING, PLAIN
-from .names import column_names
+from .names import column_names, strip
 
 NUMBER = PLAIN + r"|[-+]?(\d{1,3}([., '\u00a0\u202f]\d{3})+|\d+)([.,]\d+)?"
 UNITS = "$€£¥%"  # around a number
@@ -52,7 +52,7 @@ def find_header(rows: list[list[str]]) -> tuple[int, list[str], list[str]]:
         skip, header = above, [""] * len(header)
         notes.append(f"there is no header: the columns are column_1 to column_{len(header)}")
     names = column_names(header)
-    if renamed := [name for name, given in zip(names, header, strict=True) if given.strip() not in ("", name)]:
+    if renamed := [name for name, given in zip(names, header, strict=True) if strip(given) not in ("", name)]:
         notes.append(f"renamed columns of the same name: {', '.join(map(repr, renamed))}")
     return skip, names, notes
 

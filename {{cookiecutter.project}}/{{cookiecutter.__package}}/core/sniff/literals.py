@@ -13,7 +13,7 @@ AMBIGUOUS = frozenset({"NA", "NULL", "NaN", "nan", "null"})
 # and what spreadsheets and databases write.
 MISSING = AMBIGUOUS | {
     "", "#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN",
-    "<NA>", "N/A", "n/a",
+    "<NA>", "N/A", "n/a", "N.A.", "n.a.",
     "#DIV/0!", "#NAME?", "#NULL!", "#NUM!", "#NV", "#REF!", "#VALUE!", "(null)", "\\N", "NaT",
 }  # fmt: skip
 TRUTH_PAIRS = ("true false", "yes no", "y n", "t f")
@@ -28,7 +28,7 @@ DATE = r"\d{4}[-/.]\d{1,2}[-/.]\d{1,2}([T ].*)?|\d{1,2}[-/.]\d{1,2}[-/.](\d{2}|\
 ZERO_DATE = r"0{1,4}[-/.]0{1,2}[-/.]0{1,4}([T ][0:.]*)?|0?1/0/1900|1900-01-00"  # databases and Excel for "no date"
 CLOCK = r"(\d+ days?,? ?)?\d{1,3}:\d\d(:\d\d(\.\d+)?)?"
 CLOCK_12 = r"(0?[1-9]|1[0-2])(:[0-5]\d(:[0-5]\d)?)? ?[AaPp]\.?[Mm]\.?"
-PERIODS = r"(\d+(\.\d+)? ?(days?|hours?|h|min(ute)?s?|s(ec(ond)?s?)?)[ ,]*)+"
+PERIODS = r"(\d+(\.\d+)? ?(days?|h(ou)?rs?|h|m(in(ute)?s?)?|s(ec(ond)?s?)?)[ ,]*)+"
 DURATION = f"-?({CLOCK}|{PERIODS})|{CLOCK_12}"
 
 EXPONENT = r"([eE][-+]?\d+)?"
@@ -46,8 +46,8 @@ SCALES = {"K": 1e3, "k": 1e3, "thousand": 1e3, "M": 1e6, "mn": 1e6, "Mio": 1e6, 
 SCALES |= dict.fromkeys(["B", "bn", "Mrd", "billion"], 1e9)
 CURRENCY = r"[$€£¥₹₽₩₺₫₴₪]|[A-Z]{1,3}\$|[A-Z]{3}(?= )|R\$|Rs\.?|kr\.?"
 _UNIT_WORD = r"[^\W\d_][\w.²³]*(?:\^-?\d)?"
-# A sign or currency or percent sign, or up to four words: kg, km/h, sq. ft., l/100 km, °C, % vol.
-UNIT = rf"[%‰$€£¥₹₽₩₺₫₴₪]|[%‰°º]? ?{_UNIT_WORD}(?:(?: ?/ ?(?:\d+ ?)?|[ ·*-]){_UNIT_WORD}){{0,3}}"
+# A sign or currency or percent sign, or up to four words: kg, km/h, sq. ft., l/100 km, °C, % vol; or /h behind $5.
+UNIT = rf"[%‰$€£¥₹₽₩₺₫₴₪]|[%‰°º]? ?{_UNIT_WORD}(?:(?: ?/ ?(?:\d+ ?)?|[ ·*-]){_UNIT_WORD}){{0,3}}| ?/ ?{_UNIT_WORD}"
 _NUMBER = (
     rf"([-+]?) ?({CURRENCY})? ?([-+]?[\d.,](?:[\d.,{SPACES}]*[\d.,])?(?:[eE][-+]?\d+(?!\w))?) ?"
     rf"((?:{'|'.join(SCALES)})(?![^\W\d_])\.?)?\+? ?({UNIT})?"
@@ -206,7 +206,8 @@ def split_number(text: str) -> tuple[str, float, str]:
         return text, 1, ""
     if re.fullmatch(_DIGITS, text):  # as most are
         return text, 1, ""
-    bare = re.sub(_MARKS, "", text.strip().translate(_FULL_WIDTH).replace("\u2212", "-"))
+    bare = re.sub(_MARKS, "", text.strip().translate(_FULL_WIDTH))
+    bare = re.sub("^[\u2212\u2013] ?(?=[\\d.,])|\u2212", "-", bare)  # minus as typographers write it
     if formula := re.fullmatch(r'="([^"]*)"|=([-+]?[\d.,]+)', bare):  # as Excel writes a number that stays as it is
         bare = (formula[1] or formula[2] or "").strip()
         if re.fullmatch(r"0\d+", bare):  # a code that keeps its zeros

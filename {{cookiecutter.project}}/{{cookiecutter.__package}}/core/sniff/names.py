@@ -3,22 +3,29 @@
 import difflib
 import re
 
+ZERO_WIDTH = "\u200b\u200c\u200d\u2060"  # spaces and joiners that nobody sees
+
 
 def column_names(header: list[str]) -> list[str]:
-    """The header without surrounding spaces, each name once.
+    """The header without surrounding spaces, visible or not, each name once.
 
     A column without a name is named after its number. A repeated name gets `.1`, `.2`, ..., as in pandas.
     """
     names: dict[str, None] = {}  # in order
     given = set(header)
     for number, text in enumerate(header, start=1):
-        name = base = text.strip() or f"column_{number}"
+        name = base = strip(text) or f"column_{number}"
         copies = 0
         while name in names or (copies and name in given):
             copies += 1
             name = f"{base}.{copies}"
         names[name] = None
     return list(names)
+
+
+def strip(text: str) -> str:
+    """Without the spaces around it, also those that nobody sees."""
+    return text.strip().strip(ZERO_WIDTH).strip()
 
 
 def is_index(name: str) -> bool:
