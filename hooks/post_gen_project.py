@@ -16,6 +16,7 @@ PACKAGE = ANSWERS["__package"]
 # Where cookiecutter runs in a Git hook, these would point the commands below at another repository.
 ELSEWHERE = {"GIT_DIR", "GIT_INDEX_FILE", "GIT_PREFIX", "GIT_WORK_TREE"}
 ENVIRONMENT = {name: value for name, value in os.environ.items() if name not in ELSEWHERE}
+UNFINISHED = "unfinished-generation"  # the branch until it has its commit: a kill before that is noticed
 
 
 def find_table() -> dict:
@@ -127,15 +128,28 @@ def remove_unwanted() -> None:
 
 
 def git(*arguments: str) -> subprocess.CompletedProcess:
-    settings = ("init.defaultBranch=main", "core.safecrlf=false", "commit.gpgsign=false", "maintenance.auto=false")
+    settings = (f"init.defaultBranch={UNFINISHED}", "core.safecrlf=false", "commit.gpgsign=false", "maintenance.auto=false")
     command = ["git", *(word for setting in settings for word in ("-c", setting)), *arguments]
     return subprocess.run(command, check=False, env=ENVIRONMENT, capture_output=True, text=True, errors="replace")
+
+
+def remove_unfinished() -> None:
+    """Remove the repository of an earlier generation that was killed before its commit."""
+    repository = Path(".git")
+    head = repository / "HEAD"
+    is_ours = head.is_file() and head.read_bytes().strip() == b"ref: refs/heads/" + UNFINISHED.encode()
+    is_empty = repository.is_dir() and not head.exists() and not any(repository.glob("objects/*/*"))
+    if is_ours and (repository / "refs/heads" / UNFINISHED).exists():
+        git("branch", "-m", "main")
+    elif is_ours or is_empty:
+        shutil.rmtree(repository, ignore_errors=True)
 
 
 def commit() -> str:
     """Make a repository with one commit, which DVC experiments need; return the remaining steps for the user."""
     if not shutil.which("git"):
         return "Git is not installed. DVC experiments need it: install it, then git init, git add -A and git commit."
+    remove_unfinished()
     if Path(".git").exists():  # generated over a project, with --overwrite-if-exists
         return "This folder was a Git repository before: nothing was committed; see git diff."
     outer = next((folder for folder in Path.cwd().parents if (folder / ".git").exists()), None)
@@ -152,7 +166,9 @@ def commit() -> str:
             left = set_identity()
             done = git(*step)
         if done.returncode:
+            git("symbolic-ref", "HEAD", "refs/heads/main")
             return f"git {step[0]} failed ({done.stderr.strip()}); run git init, git add -A and git commit by hand."
+    git("branch", "-m", "main")
     return left
 
 

@@ -454,6 +454,26 @@ def test_a_generation_that_was_killed_is_finished_by_another(bake, tmp_path):
     )
 
 
+@pytest.mark.parametrize("killed_in", ["git init", "git add", "git branch"])
+def test_a_repository_that_a_killed_generation_left_is_finished(bake, tmp_path, killed_in):
+    whole = bake(tmp_path / "whole")
+    folder = tmp_path / "penguins"
+    branch = "unfinished-generation"  # the name until the commit is made
+    folder.mkdir()
+    if killed_in == "git init":
+        (folder / ".git").mkdir()
+    elif killed_in == "git add":
+        run("git", "init", "--quiet", f"--initial-branch={branch}", cwd=folder)
+        (folder / ".git/index.lock").write_text("")
+    else:
+        shutil.copytree(whole.path, folder, dirs_exist_ok=True)
+        run("git", "branch", "--move", branch, cwd=folder)
+    command = ("cookiecutter", str(TEMPLATE), "--no-input", "--overwrite-if-exists")
+    run(sys.executable, "-m", *command, cwd=tmp_path)
+    for words in (("ls-tree", "-r", "--name-only", "HEAD"), ("for-each-ref", "--format=%(refname)")):
+        assert run("git", *words, cwd=folder) == whole.run("git", *words)
+
+
 def test_without_a_git_identity(cookiecutter, tmp_path):
     (tmp_path / "gitconfig").write_text("[user]\n  useConfigOnly = true\n")
     output = cookiecutter(tmp_path, variables={"GIT_CONFIG_GLOBAL": str(tmp_path / "gitconfig")}, author_name="Ada")

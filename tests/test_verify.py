@@ -19,6 +19,7 @@ import yaml
 from commands import set_param
 from conftest import BakedProject
 from example.core.errors import UserError
+from example.core.temporary import remove_abandoned_folders
 from example.toolbox import verify as module
 
 OUTPUTS = [
@@ -47,7 +48,7 @@ def verify(project: BakedProject, *arguments: str, code: int = 0) -> tuple[str, 
         check=False,
     )
     assert done.returncode == code, done.stdout + done.stderr
-    assert not list(temporary.glob("verify-*"))
+    assert not list(temporary.glob("dvc-project-*"))
     assert state(project) == before
     return done.stdout, done.stderr
 
@@ -180,7 +181,7 @@ def test_killed_its_processes_end_and_its_folder_is_removed_later(project, tmp_p
     while "Running stage 'prepare'" not in process.stderr.readline():
         assert process.poll() is None
     monkeypatch.setattr(tempfile, "tempdir", str(temporary))
-    module.remove_abandoned_folders()
+    remove_abandoned_folders()
     (folder,) = temporary.iterdir()  # in use
     assert running_in(folder)
     process.kill()
@@ -190,7 +191,7 @@ def test_killed_its_processes_end_and_its_folder_is_removed_later(project, tmp_p
     while running_in(folder):
         assert time.monotonic() < deadline
         time.sleep(0.1)
-    module.remove_abandoned_folders()
+    remove_abandoned_folders()
     assert not list(temporary.iterdir())
 
 

@@ -12,6 +12,7 @@ from .files import read_yaml
 from .paths import PARAMS
 
 MAX_ITEMS = 100_000
+MAX_BITS = 63  # of a whole number: numpy and scikit-learn hold no larger ones
 Model = TypeVar("Model", bound=BaseModel)
 
 
@@ -36,14 +37,20 @@ def read_params(path: Path = PARAMS) -> dict[str, Any]:
 
 def check_plain(values: Any, source: str) -> None:
     """Raise UserError unless JSON could hold the values: aliases of YAML can hold themselves, or stand for billions."""
-    pending, count = [values], 0
+    pending, count = [("", values)], 0
     while pending:
-        value = pending.pop()
+        key, value = pending.pop()
         count += 1
         if count > MAX_ITEMS:
             raise UserError(f"{source}: a value holds itself, or has more than {MAX_ITEMS:,} items; write it out")
-        if isinstance(value, dict | list):
-            pending += value.values() if isinstance(value, dict) else value
+        if isinstance(value, dict):
+            pending += [(f"{key}.{name}".lstrip("."), inner) for name, inner in value.items()]
+        elif isinstance(value, list):
+            pending += [(key, inner) for inner in value]
+        elif isinstance(value, int) and value.bit_length() > MAX_BITS:
+            raise UserError(
+                f"{source}: {key}: has {value.bit_length()} bits, which no parameter holds; use a smaller number"
+            )
         elif not isinstance(value, str | int | float | None):
             raise UserError(f"{source}: {value!s}: is a {type(value).__name__}; put it in quotes")
 

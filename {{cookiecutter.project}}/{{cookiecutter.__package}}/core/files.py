@@ -1,8 +1,10 @@
 """Read YAML and JSON; replace files so that an interrupted command never leaves half of one."""
 
+import glob
 import json
 import os
 import re
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,6 +20,7 @@ try:
 except ImportError:  # PyYAML was built without libyaml
     from yaml import SafeLoader  # type: ignore[assignment]
 
+RUN = uuid4().hex[:8]  # of this process: in a container, the next process may have the same number
 MAX_DEPTH = 100  # of YAML: far beyond it, the C loader ends the process
 
 
@@ -74,12 +77,17 @@ def read_yaml(path: str | Path) -> Any:
 def atomic_write(path: str | Path) -> Iterator[Path]:
     """Yield a temporary path beside `path`; move it there if the block ends without an error.
 
+    Temporary files that a killed process left there are removed.
+
     Raises UserError if the file cannot be written.
     """
     path = Path(path)
-    temporary = path.with_name(f".{path.name}.{uuid4().hex}.tmp")
+    if path.is_dir():
+        raise UserError(f"{path}: is a folder; name a file")
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.{RUN}.{threading.get_ident()}.tmp")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        _remove_abandoned(path)
         try:
             yield temporary
             os.replace(temporary, path)
@@ -87,6 +95,20 @@ def atomic_write(path: str | Path) -> Iterator[Path]:
             temporary.unlink(missing_ok=True)
     except OSError as error:
         raise UserError(f"{path}: cannot be written ({error.strerror or error})") from error
+
+
+def _remove_abandoned(path: Path) -> None:
+    """Remove what killed processes left of earlier attempts to write a file."""
+    for left in path.parent.glob(f".{glob.escape(path.name)}.*.*.*.tmp"):
+        number, run = left.name.split(".")[-4:-2]
+        if number.isdigit() and not _is_running(int(number), run):
+            left.unlink(missing_ok=True)
+
+
+def _is_running(number: int, run: str) -> bool:
+    import psutil  # here, because there is rarely such a file
+
+    return run == RUN if number == os.getpid() else psutil.pid_exists(number)
 
 
 def write_text(path: str | Path, text: str) -> None:

@@ -1,6 +1,7 @@
 """Read the raw table: CSV or Parquet, whole or in batches."""
 
 import csv
+import os
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -36,7 +37,7 @@ def read(path: str) -> tuple[pd.DataFrame, list[str]]:
         raise UserError(
             f"{path}: there is no such file; fetch it with dvc pull, or name another in params.yaml: data.path"
         )
-    with _readable(path):
+    with _unchanged(path, identity(path)), _readable(path):
         form = dialect.detect(path)
         notes = list(form.notes)
         if form.kind == "parquet":
@@ -65,12 +66,14 @@ def read_chunks(path: str | Path, rows: int) -> Chunks:
     """
     if not Path(path).is_file():
         raise UserError(f"{path}: there is no such file")
-    with _readable(path):
+    before = identity(path)
+    with _unchanged(path, before), _readable(path):
         form = dialect.detect(path)
         if form.kind == "parquet":
             names = _named(pq.read_schema(path).empty_table()).column_names
-            return Chunks(names, [], _parquet_chunks(path, rows))
-        return Chunks(list(form.names), list(form.notes), _csv_chunks(path, form, rows))
+            return Chunks(names, [], _while_unchanged(path, before, _parquet_chunks(path, rows)))
+        tables = _csv_chunks(path, form, rows)
+        return Chunks(list(form.names), list(form.notes), _while_unchanged(path, before, tables))
 
 
 def _parquet_chunks(path: str | Path, rows: int) -> Iterator[pa.Table]:
@@ -85,6 +88,39 @@ def _csv_chunks(path: str | Path, form: dialect.Format, rows: int) -> Iterator[p
         for table in _read_csv(path, form, rows):
             frame = pd.DataFrame({name: tidy(pd.Series(table[name], dtype="str")) for name in table.column_names})
             yield pa.Table.from_pandas(frame, preserve_index=False)
+
+
+def identity(path: str | Path) -> tuple[int, ...] | None:
+    """Size, time of the last change (ns) and number of a file: another if it is overwritten or replaced."""
+    try:
+        status = os.stat(path)
+    except OSError:
+        return None
+    return status.st_size, status.st_mtime_ns, status.st_ino
+
+
+def require_unchanged(path: str | Path, before: tuple[int, ...] | None) -> None:
+    """Raise UserError if a file is not as identity() found it before."""
+    if identity(path) != before:
+        raise UserError(f"{path}: changed while it was read; wait until it is written, and run this again")
+
+
+@contextmanager
+def _unchanged(path: str | Path, before: tuple[int, ...] | None) -> Iterator[None]:
+    """Raise UserError if the file changes within the block; it is also the reason of any other error there."""
+    try:
+        yield
+    except UserError:
+        require_unchanged(path, before)
+        raise
+    require_unchanged(path, before)
+
+
+def _while_unchanged(
+    path: str | Path, before: tuple[int, ...] | None, tables: Iterator[pa.Table]
+) -> Iterator[pa.Table]:
+    with _unchanged(path, before):
+        yield from tables
 
 
 @contextmanager

@@ -4,7 +4,6 @@ import getpass
 import hashlib
 import os
 import re
-import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,6 +20,7 @@ from gto.constants import Shortcut, parse_shortcut, tag_re
 from gto.exceptions import ArtifactNotFound, GTOException, WrongConfig
 
 from .errors import UserError
+from .temporary import temporary_folder
 
 MAX_LENGTH = 250  # characters of a revision; Git and the file system refuse longer names
 NO_COMMIT = "this repository has no commit yet; run: git add -A && git commit -m 'First commit'"
@@ -110,6 +110,8 @@ def resolve(rev: str | None) -> str | None:
     """
     if rev is None:
         return None
+    if not rev.strip():
+        raise UserError(f"{rev!r}: is empty; name a commit, branch, tag or experiment")
     with open_repo() as repo:
         shortcut = _parse_shortcut(rev)
         versions = registered(shortcut.name, repo) if shortcut else []
@@ -208,12 +210,12 @@ def files(rev: str | None, paths: Iterable[str | Path]) -> Iterator[Path]:
     if rev is None:
         yield Path()
         return
-    with tempfile.TemporaryDirectory() as folder, at_revision(rev) as repo:
+    with temporary_folder() as folder, at_revision(rev) as repo:
         for path in map(Path, paths):
-            target = Path(folder, path)
+            target = folder / path
             target.parent.mkdir(parents=True, exist_ok=True)
             _fetch(repo, rev[:7], path.as_posix(), target)
-        yield Path(folder)
+        yield folder
 
 
 def _fetch(repo: Repo, commit: str, path: str, target: Path) -> None:

@@ -14,6 +14,7 @@ from ..params import Data, Prepare, load
 def main() -> None:
     settings = load()
     data = settings.data
+    before = reader.identity(data.path)
     raw, notes = reader.read(data.path)
     print(f"read {len(raw)} rows and {raw.shape[1]} columns from {data.path}", *notes, sep="\n")
     cleaned = clean.clean(
@@ -38,6 +39,7 @@ def main() -> None:
     schema.save()
     profile.describe(train, schema).save()
     write_json(PREPARE_METRICS, describe_rows(raw, cleaned, schema))
+    reader.require_unchanged(data.path, before)  # DVC records the file's hash after this
     for line in (*remarks.lines(cleaned, train, schema), *schema_diff.lines(schema)):
         print(line)
     print(f"{schema.task} of {schema.target!r} from {len(schema.names())} columns")

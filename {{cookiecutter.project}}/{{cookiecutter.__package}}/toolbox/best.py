@@ -25,7 +25,7 @@ LARGER_IS_BETTER = (
     *("cv_mean", "cv_train_mean", "selective_accuracy"),
 )
 SMALLER_IS_BETTER = ("log_loss", "rmse", "mae", "overfit_gap", "cv_std", "unknown_class_fraction")
-PENDING = Path(".dvc/tmp/best-apply.json")  # while --apply changes files, so that an interrupted one is recognized
+PENDING = Path(".dvc/tmp/best-apply.json")  # what --apply brings, so that an interrupted one is recognized
 UNDO = "git reset --hard && dvc checkout"
 
 
@@ -248,7 +248,6 @@ def apply(best: dict[str, Any], pending: dict[str, str] | None = None) -> None:
             repo.checkout()
     except DvcException as error:
         raise UserError(f"dvc checkout: {' '.join(str(error).split())}; to undo: {UNDO}") from error
-    PENDING.unlink(missing_ok=True)
 
 
 def _cherry_pick(best: dict[str, Any]) -> None:

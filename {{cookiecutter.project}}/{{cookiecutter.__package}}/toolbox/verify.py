@@ -6,18 +6,15 @@ nothing in the project.
 
 import json
 import os
-import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 from argparse import Namespace
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import zc.lockfile
 from configobj import ConfigObj
 
 from ..core import paths
@@ -26,13 +23,13 @@ from ..core.errors import UserError, printable
 from ..core.formatting import format_value, to_json
 from ..core.lock import outputs, parse_lock
 from ..core.revisions import at_revision, file_md5, files, open_repo, resolve
+from ..core.temporary import temporary_folder
 from .git import folder_in_repository, git, read_at
 from .model_card import describe_commit
 from .registry.register import outdated
 
 ENVIRONMENT = paths.ENVIRONMENT.as_posix()  # a record of the run: it may differ though the result is the same
 CACHE = "cache-of-this-machine"  # as a remote of the clone
-PREFIX = "verify-"  # of the temporary folder
 DIFFERS = 2  # the exit code
 # Ends the commands in the clone if this process ends, however it ends: the pipe to its standard input closes then.
 WATCHER = """
@@ -48,7 +45,7 @@ except ProcessLookupError:
 def run(arguments: Namespace) -> None:
     """Print a verdict for each file. Exit with 2 if one differs."""
     read_params()  # its message names the folder to run this in
-    commit = resolve(arguments.rev or "HEAD")
+    commit = resolve("HEAD" if arguments.rev is None else arguments.rev)
     recorded = outputs(parse_lock(read_at(commit, paths.LOCK.as_posix())))
     if not recorded:
         raise UserError(f"{commit[:7]}: has no results to verify: dvc.lock is not in it; run: dvc repro, and commit")
@@ -122,28 +119,6 @@ def write_settings(path: Path, cache: Path, remotes: dict[str, dict[str, Any]]) 
         config[f'remote "{name}"'] = {**remote, "verify": True}
     with path.open("wb") as file:
         config.write(file)
-
-
-@contextmanager
-def temporary_folder() -> Iterator[Path]:
-    """Yield a folder that is removed at the end, or by the next run if this process is killed."""
-    remove_abandoned_folders()
-    with tempfile.TemporaryDirectory(prefix=PREFIX, ignore_cleanup_errors=True) as name:
-        lock = zc.lockfile.LockFile(str(Path(name, "lock")))  # the system's: it ends with this process
-        try:
-            yield Path(name)
-        finally:
-            lock.close()
-
-
-def remove_abandoned_folders() -> None:
-    """Remove the temporary folders of runs that were killed: their locks are free."""
-    for lock in Path(tempfile.gettempdir()).glob(f"{PREFIX}*/lock"):
-        try:
-            zc.lockfile.LockFile(str(lock)).close()
-        except (zc.lockfile.LockError, OSError):  # in use, or of another user
-            continue
-        shutil.rmtree(lock.parent, ignore_errors=True)
 
 
 def pull_raw_data(folder: Path) -> list[dict[str, str]]:

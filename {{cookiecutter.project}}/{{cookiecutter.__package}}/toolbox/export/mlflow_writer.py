@@ -4,7 +4,6 @@ import json
 import logging
 import os
 import re
-import tempfile
 from argparse import Namespace
 from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -36,6 +35,7 @@ from mlflow.utils.validation import (
 
 from ...core.errors import UserError
 from ...core.formatting import to_json_text
+from ...core.temporary import temporary_folder
 from . import mlflow_model
 from .mlflow_registry import MlflowRegistry
 from .models import ModelParts
@@ -203,12 +203,12 @@ class MlflowWriter:
         """The files at their own paths, and each plot as a table that MLflow can show."""
         if not results.files:
             return
-        with tempfile.TemporaryDirectory() as folder:
+        with temporary_folder() as folder:
             for path, content in results.files.items():
-                write_bytes(Path(folder, "files", path), content)
+                write_bytes(folder / "files" / path, content)
             for name, points in results.plots.items():
-                write_bytes(Path(folder, "plots", f"{name}.json"), json.dumps(build_table(points)).encode())
-            self.client.log_artifacts(run_id, folder)
+                write_bytes(folder / "plots" / f"{name}.json", json.dumps(build_table(points)).encode())
+            self.client.log_artifacts(run_id, str(folder))
 
     def update(self, run: Run) -> None:
         """Bring name, tags and notes of a run up to date. The digest comes last."""
@@ -282,9 +282,9 @@ class MlflowWriter:
     def write_model(self, run: Run, results: Results, parts: ModelParts) -> None:
         """Write the model of a run, with its metrics, and pictures of its plots."""
         run_id = self._run_ids[run.identity]
-        with tempfile.TemporaryDirectory() as folder:
-            write_pictures(results.plots, Path(folder))
-            self.client.log_artifacts(run_id, folder, "plots")
+        with temporary_folder() as folder:
+            write_pictures(results.plots, folder)
+            self.client.log_artifacts(run_id, str(folder), "plots")
         model = self.client.create_logged_model(
             self._opened(),
             name=self.project,
@@ -293,8 +293,8 @@ class MlflowWriter:
             params={param.key: param.value for param in build_params(run.params)},
             model_type="scikit-learn",
         )
-        with tempfile.TemporaryDirectory() as folder:
-            path = Path(folder, "model")
+        with temporary_folder() as folder:
+            path = folder / "model"
             mlflow_model.save(path, parts, model.model_id, run_id)
             self.client.log_model_artifacts(model.model_id, str(path))
         self._link_metrics(run, results, model.model_id)

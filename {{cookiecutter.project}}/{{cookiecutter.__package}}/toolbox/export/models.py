@@ -5,7 +5,6 @@ import json
 import subprocess
 import sys
 import tarfile
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,6 +15,7 @@ from ...core.errors import UserError
 from ...core.revisions import files, stages
 from ...core.schema import Schema
 from ...core.schema import load as load_schema
+from ...core.temporary import temporary_folder
 from ..best import rank
 from ..experiments import Experiments
 from ..registry.registry import artifact, versions
@@ -102,8 +102,7 @@ def export_models(runs: list[Run], writer: Writer, history: History) -> int:
 def model_parts(rev: str) -> Iterator[ModelParts]:
     """Yield the parts of a commit's model. Raises UserError if one is neither in the cache nor in the remote."""
     wanted = [paths.MODEL, paths.SCHEMA, paths.PARAMS, paths.ENVIRONMENT]
-    with files(rev, wanted) as source, tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
+    with files(rev, wanted) as source, temporary_folder() as folder:
         model = folder / "model"
         model.mkdir()
         for path in (paths.MODEL, paths.SCHEMA, paths.PARAMS):

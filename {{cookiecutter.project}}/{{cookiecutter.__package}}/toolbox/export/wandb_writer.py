@@ -9,7 +9,6 @@ import os
 import re
 import shutil
 import sys
-import tempfile
 from argparse import Namespace
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -23,6 +22,7 @@ import wandb
 
 from ...core.errors import UserError
 from ...core.files import atomic_write
+from ...core.temporary import temporary_folder
 from .history import History
 from .models import ModelParts, model_parts
 from .results import PLOT_AXES, Dataset, Points, Results, read_results
@@ -379,13 +379,13 @@ def log_artifacts(
     live: "wandb.Run", package: str, results: Results, parts: ModelParts | None, aliases: list[str]
 ) -> None:
     """Log the data that the run used, without its rows, the small files, and the model with its schema and params."""
-    with tempfile.TemporaryDirectory() as folder:
+    with temporary_folder() as folder:
         for path, content in results.files.items():
-            file = Path(folder, path)
+            file = folder / path
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_bytes(content)
         if results.dataset:
-            use_dataset(live, build_dataset(results.dataset, Path(folder)))
+            use_dataset(live, build_dataset(results.dataset, folder))
         if results.files:
             small = wandb.Artifact(f"{package}-results-{live.id}", "results")
             for path in results.files:

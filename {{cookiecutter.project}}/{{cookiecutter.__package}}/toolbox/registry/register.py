@@ -32,7 +32,7 @@ def run(arguments: Namespace) -> None:
         check_stage(arguments.stage)
     if arguments.push:
         fetch_tags()
-    commit = resolve(arguments.rev or "HEAD")
+    commit = resolve("HEAD" if arguments.rev is None else arguments.rev)
     name = artifact(commit)
     known = versions(name)
     version = next((version["version"] for version in known if version["commit_hexsha"] == commit), None)

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import sys
 from datetime import datetime
 from pathlib import Path
@@ -57,9 +58,8 @@ def _storage(path: Path) -> JournalStorage:
 def _make_writable(path: Path) -> None:
     """Replace a link to DVC's cache by a copy: to write through it would change the cache."""
     if path.is_symlink() or path.stat().st_nlink > 1 or not os.access(path, os.W_OK):
-        content = path.read_bytes()
-        path.unlink()
-        path.write_bytes(content)
+        with atomic_write(path) as temporary:
+            temporary.write_bytes(path.read_bytes())
 
 
 def _cut_unfinished_line(path: Path) -> None:
@@ -77,13 +77,13 @@ def _repair(path: Path, name: str) -> None:
         raise UserError(f"{path}: is the journal of the study {names[0]}; move it away and run this again")
     entries = [json.dumps(entry) for entry in map(_parse, lines) if _is_trial(entry)]
     trials = list(dict.fromkeys(entries))  # a merge may have kept a line of both sides
-    kept = _keep(path)
+    kept = _free_name(path)
+    shutil.copyfile(path, kept)
     _keep(path.with_name("trials.csv"))  # it may have trials that the journal lost
-    _create(path, name)
-    with atomic_write(path) as temporary:
-        temporary.write_text(
-            path.read_text(encoding="utf-8") + "".join(f"{line}\n" for line in trials), encoding="utf-8"
-        )
+    with atomic_write(path) as temporary:  # the old journal stays until the new one is whole
+        _create(temporary, name)
+        with temporary.open("a", encoding="utf-8", newline="\n") as file:
+            file.writelines(f"{line}\n" for line in trials)
     lost = len(lines) - len(entries) - len(names)
     print(
         f"{path}: {lost} lines cannot be read; {len(trials)} trials are kept, the old file is {kept}", file=sys.stderr
@@ -115,12 +115,14 @@ def _is_trial(entry: dict) -> bool:
     return is_trial and has_score and state.is_finished()
 
 
-def _keep(path: Path) -> Path | None:
+def _keep(path: Path) -> None:
     """Move a file aside, under a name that is free."""
-    if not path.is_file():
-        return None
+    if path.is_file():
+        path.rename(_free_name(path))
+
+
+def _free_name(path: Path) -> Path:
     number = 1
     while (kept := path.with_name(f"{path.stem}-damaged-{number}{path.suffix}")).exists():
         number += 1
-    path.rename(kept)
     return kept
