@@ -39,19 +39,41 @@ def find_table() -> dict:
         return {"source": None, "name": "table.csv", "target": target, "task": "auto", "model": "random_forest"}
 
 
-def place(source: Path, name: str) -> None:
-    """Copy the raw data and write the .dvc file that tracks it, as `dvc add` would; the first repro checks it."""
+def place(source: Path, name: str, files: list[Path]) -> None:
+    """Copy the raw data, which is one file if there are no `files`, and write the .dvc file that tracks it, as `dvc add` would; the first repro checks it."""
     raw = Path("data/raw")
     raw.mkdir(parents=True, exist_ok=True)
     target = raw / name
-    shutil.copyfile(source, target)
+    if files:
+        root = source if source.is_dir() else Path(os.path.commonpath([file.parent for file in files]))
+        facts = place_folder(files, root, target)
+    else:
+        shutil.copyfile(source, target)
+        facts = {"md5": md5_of(target), "size": target.stat().st_size}
     if not ANSWERS["data_path"].strip():
         shutil.copyfile(source.with_name("README.md"), raw / "README.md")
-    with target.open("rb") as file:
-        md5 = hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
-    pointer = f"outs:\n- md5: {md5}\n  size: {target.stat().st_size}\n  hash: md5\n  path: {name}\n"
+    lines = "".join(f"  {key}: {value}\n" for key, value in facts.items())
+    pointer = f"outs:\n- {lines.lstrip()}  hash: md5\n  path: {name}\n"
     target.with_name(f"{name}.dvc").write_text(pointer, encoding="utf-8", newline="\n")
     (raw / ".gitignore").write_text(f"/{name}\n", encoding="utf-8", newline="\n")
+
+
+def place_folder(files: list[Path], root: Path, target: Path) -> dict[str, str | int]:
+    """Copy files from below a folder; return what DVC records of the copy."""
+    for file in files:
+        copy = target / file.relative_to(root)
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(file, copy)
+    copies = {file.relative_to(target).as_posix(): file for file in target.rglob("*") if file.is_file()}
+    listing = json.dumps([{"md5": md5_of(copies[path]), "relpath": path} for path in sorted(copies)])
+    md5 = hashlib.md5(listing.encode(), usedforsecurity=False).hexdigest()
+    size = sum(copy.stat().st_size for copy in copies.values())
+    return {"md5": f"{md5}.dir", "size": size, "nfiles": len(copies)}
+
+
+def md5_of(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
 
 
 def quote(text: str | None) -> str:
@@ -234,7 +256,7 @@ if __name__ == "__main__":
         stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]  # it is a TextIOWrapper here
     table = find_table()
     if table["source"]:
-        place(Path(table["source"]), table["name"])
+        place(Path(table["source"]), table["name"], [Path(file) for file in table.get("files", [])])
     for file in ("params.yaml", "pyproject.toml", "README.md", ".dvc/config"):
         fill(file, {
             "__PATH__": quote(f"data/raw/{table['name']}"),

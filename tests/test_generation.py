@@ -222,7 +222,12 @@ def test_the_task_of_a_parquet_file(bake, tmp_path, name):
 GOOD = "a,y\n1,x\n2,z\n3,x\n"
 REFUSED = {
     "no file": ({"data_path": "missing.csv"}, None, "there is no file 'missing.csv'"),
-    "a folder": ({"data_path": "."}, None, "is a folder"),
+    "a folder around the project": (
+        {"data_path": "."},
+        None,
+        "is a folder around the new project; give a folder with only data",
+    ),
+    "a pattern of nothing": ({"data_path": "*.parquet"}, None, "there is no file '*.parquet'"),
     "an empty file": ({}, "", "is empty"),
     "a header only": ({}, "a,y\n", "has a header and no rows"),
     "a target that is not there": ({"target": "Yy"}, GOOD, "has no column 'Yy' to predict; did you mean 'y'?"),
@@ -380,6 +385,60 @@ def test_the_model_to_start_with_fits_the_number_of_rows(bake, tmp_path, suffix,
     project = bake(data_path=f"t.{suffix}")
     assert yaml.safe_load(project.read("params.yaml"))["train"]["model"] == model
     assert f"-S train.{model}." in project.output
+
+
+@pytest.fixture
+def parts(tmp_path):
+    """The sample in a folder of four CSV files, beside files that are no data."""
+    folder = tmp_path / "my parts"
+    (folder / "late").mkdir(parents=True)
+    header, *rows = SAMPLE.read_text().splitlines(keepends=True)
+    for number, name in enumerate(["a.csv", "b.csv", "c.csv", "late/d é.csv"]):
+        (folder / name).write_text(header + "".join(rows[number::4]))
+    for name in ("_SUCCESS", ".gitignore", "a.csv.dvc", "empty.csv"):
+        (folder / name).touch()
+    return folder
+
+
+def files_below(folder):
+    return {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_a_folder_of_files_becomes_a_folder_of_the_project(bake, parts):
+    project = bake(data_path=str(parts), target="sex")
+    data = yaml.safe_load(project.read("params.yaml"))["data"]
+    assert (data["path"], data["task"]) == ("data/raw/my-parts", "classification")
+    assert files_below(project.path / data["path"]) == {"a.csv", "b.csv", "c.csv", "late/d é.csv"}
+    assert project.read("data/raw/.gitignore") == "/my-parts\n"
+    (out,) = yaml.safe_load(project.read("data/raw/my-parts.dvc"))["outs"]
+    assert (out["nfiles"], out["path"]) == (4, "my-parts")
+
+
+def test_the_files_of_a_pattern_become_a_folder_of_the_project(bake, parts):
+    project = bake(data_path=f"{parts}/[ab].csv", target="sex")
+    assert yaml.safe_load(project.read("params.yaml"))["data"]["path"] == "data/raw/my-parts"
+    assert files_below(project.path / "data/raw/my-parts") == {"a.csv", "b.csv"}
+
+
+def test_parquet_files_of_a_folder_are_looked_at_together(bake, tmp_path):
+    (tmp_path / "parts").mkdir()
+    for number, label in enumerate(["no", "yes"]):  # one value in each file
+        rows = pd.DataFrame({"a": range(30_000), "y": [label] * 30_000})
+        rows.to_parquet(tmp_path / f"parts/{number}.parquet")
+    train = yaml.safe_load(bake(data_path="parts").read("params.yaml"))["train"]
+    assert train["model"] == "hist_gradient_boosting"
+
+
+@pytest.mark.slow
+def test_dvc_finds_a_folder_of_data_as_generation_tracked_it(bake, parts):
+    project = bake(data_path=str(parts), target="sex")
+    pointer = project.read("data/raw/my-parts.dvc")
+    project.dvc("commit", "data/raw/my-parts.dvc")  # which would ask if the folder were not the one in the pointer
+    assert project.read("data/raw/my-parts.dvc") == pointer
+    assert "read 344 rows" in project.dvc("repro", "prepare")
+    assert "didn't change, skipping" in project.dvc("repro", "prepare")
+    (project.path / "data/raw/my-parts/a.csv").unlink()
+    assert "read 258 rows" in project.dvc("repro", "prepare")
 
 
 # --- Where it is generated --------------------------------------------------------------------------------------

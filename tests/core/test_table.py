@@ -262,8 +262,9 @@ def test_parquet_of_every_type(params):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("a,y\n1,2,x\n3,4,z\n1,2\n", "more fields than the header"),
-        ("a,y\n" + "1,x\n" * 9 + "1,2,3,z\n", "a row does not fit the header|more fields than the header"),
+        ("a,y\n1,2,x\n3,4,z\n1,2\n", "has 3 fields in the row that ends at line 2 and 2 columns"),
+        ("a,y\n" + "1,x\n" * 9 + "1,2,3,z\n", "has 4 fields in the row that ends at line 11 and 2 columns"),
+        ("a,y\n1,x\n<<<<<<< HEAD\n2,z\n=======\n3,z\n>>>>>>> new\n", "has a merge conflict"),
         ("", "is empty"),
         ("a,y\n", "has a header and no rows"),
         ("<!DOCTYPE html>\n<html></html>", "is a web page or XML"),

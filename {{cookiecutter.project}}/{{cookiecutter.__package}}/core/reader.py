@@ -1,8 +1,8 @@
-"""Read the raw table: CSV or Parquet, whole or in batches."""
+"""Read the raw table: CSV or Parquet, in one file or in many, whole or in batches."""
 
 import csv
-import os
 import warnings
+from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import islice
@@ -18,7 +18,8 @@ import pyarrow.parquet as pq
 
 from .errors import UserError
 from .sniff import dialect
-from .sniff.dialect import TableError
+from .sniff.dialect import Format, TableError
+from .sniff.files import check_columns, detect_like, merge_notes, table_files
 
 MAX_EXACT = 2**53  # whole numbers from here on lose digits as float64
 TEXT = pa.large_string()
@@ -26,88 +27,165 @@ ROWS = 1 << 17  # that are read at a time
 BLOCK = 1 << 22  # bytes that Arrow reads at a time
 
 
-def read(path: str) -> tuple[pd.DataFrame, list[str]]:
-    """Read a CSV or Parquet file; return it, and notes on how it was read.
+class Files(NamedTuple):
+    """The files of a table, how to read each, and the columns of all."""
+
+    paths: list[Path]
+    forms: list[Format]
+    names: list[str]
+    schema: pa.Schema | None  # to which Parquet files of several types are cast
+
+    @property
+    def notes(self) -> list[str]:
+        return merge_notes(self.paths, self.forms)
+
+
+def find(path: str | Path, missing: str = "") -> Files:
+    """The files of a table: a file, or the files of a folder or a pattern (`sniff.files.table_files`).
+
+    missing: what to do if there is no such file.
+    Raises UserError that names the file, what is wrong with it, and columns that differ.
+    """
+    try:
+        paths = table_files(path)
+    except TableError as error:
+        raise UserError(f"{path}: {error}{missing if not Path(path).exists() else ''}") from error
+    with _readable(paths[0]):
+        forms = [dialect.detect(paths[0])]
+        if forms[0].kind == "csv":
+            names = list(forms[0].names)
+        else:
+            names = _named(pq.read_schema(paths[0]).empty_table()).column_names
+    schema = None
+    for other in paths[1:]:
+        with _readable(other):
+            forms.append(detect_like(other, paths[0], forms[0]))
+            if forms[0].kind == "parquet":
+                schema = _join_schemas(schema or _plain_schema(paths[0]), _plain_schema(other), paths[0])
+    return Files(paths, forms, names, schema)
+
+
+def _plain_schema(path: Path) -> pa.Schema:
+    """The columns of a Parquet file; a dictionary has the type of its values."""
+    fields = _named(pq.read_schema(path).empty_table()).schema
+    return pa.schema(
+        [(field.name, field.type.value_type if pa.types.is_dictionary(field.type) else field.type) for field in fields]
+    )
+
+
+def _join_schemas(schema: pa.Schema, other: pa.Schema, first: Path) -> pa.Schema:
+    """The types that hold the values of both. Raises TableError if there is none, or a column is in one of them only."""
+    check_columns(other.names, first, schema.names)
+    for field in other:
+        try:
+            joined = pa.unify_schemas(
+                [pa.schema([schema.field(field.name)]), pa.schema([field])], promote_options="permissive"
+            )
+        except pa.ArrowException as error:
+            raise TableError(
+                f"has {field.type} in {field.name!r}, and the files before it have {schema.field(field.name).type}; "
+                "give the column one type"
+            ) from error
+        schema = schema.set(schema.get_field_index(field.name), joined.field(0))
+    return schema
+
+
+def read(path: str | Path) -> tuple[pd.DataFrame, list[str]]:
+    """Read a CSV or Parquet file, or all of a folder or a pattern as one table; return it, and notes on how it was read.
 
     The values of a CSV are text, NaN if empty. A column of text is a categorical, which holds each different text once.
 
     Raises UserError that names the file and what is wrong with it.
     """
-    if not Path(path).is_file():
-        raise UserError(
-            f"{path}: there is no such file; fetch it with dvc pull, or name another in params.yaml: data.path"
-        )
-    with _unchanged(path, identity(path)), _readable(path):
-        form = dialect.detect(path)
-        notes = list(form.notes)
-        if form.kind == "parquet":
-            table = to_frame(_named(pq.ParquetFile(path, pre_buffer=False).read())).apply(_encode)
+    before = identity(path)
+    with _unchanged(path, before):
+        files = find(path, "; fetch it with dvc pull, or name another in params.yaml: data.path")
+        tables = _tables(files)
+        if files.forms[0].kind == "parquet":
+            table = to_frame(pa.concat_tables(tables)).apply(_encode)
         else:
-            nothing = pa.schema([(name, TEXT) for name in form.names]).empty_table()  # if there are no rows
-            text = pa.concat_tables([nothing, *_read_csv(path, form, ROWS)])
-            table = pd.DataFrame({name: _encode_text(text[name]) for name in form.names})
+            nothing = pa.schema([(name, TEXT) for name in files.names]).empty_table()  # if there are no rows
+            text = pa.concat_tables([nothing, *tables])
+            table = pd.DataFrame({name: _encode_text(text[name]) for name in files.names})
     if table.empty:
         raise UserError(f"{path}: has a header and no rows; give it some")
-    return table, notes
+    return table, files.notes
+
+
+def _tables(files: Files) -> Iterator[pa.Table]:
+    for path, form in zip(files.paths, files.forms, strict=True):
+        with _readable(path):
+            if form.kind == "parquet":
+                yield _alike(_named(pq.ParquetFile(path, pre_buffer=False).read()), files)
+            else:
+                yield from (table.select(files.names) for table in _read_csv(path, form, ROWS))
+
+
+def _alike(table: pa.Table, files: Files) -> pa.Table:
+    """The columns of a Parquet file in the order and the types of all files; of a single file as they are."""
+    return table if files.schema is None else table.select(files.names).cast(files.schema)
 
 
 class Chunks(NamedTuple):
-    """A file that is read in parts: the names of its columns, notes as read() returns them, and tables of its rows."""
+    """A table that is read in parts: the names of its columns, notes as read() returns them, and tables of its rows."""
 
     names: list[str]
     notes: list[str]
     tables: Iterator[pa.Table]
 
 
-def read_chunks(path: str | Path, rows: int) -> Chunks:
-    """Read a CSV or Parquet file in tables of at most `rows` rows; the values of a CSV are text, null if empty.
+def read_chunks(path: str | Path, rows: int, missing: str = "") -> Chunks:
+    """Read what read() reads in tables of at most `rows` rows; the values of a CSV are text, null if empty.
 
+    missing: what to do if there is no such file.
     Raises UserError as read() does, also between two tables.
     """
-    if not Path(path).is_file():
-        raise UserError(f"{path}: there is no such file")
     before = identity(path)
-    with _unchanged(path, before), _readable(path):
-        form = dialect.detect(path)
-        if form.kind == "parquet":
-            names = _named(pq.read_schema(path).empty_table()).column_names
-            return Chunks(names, [], _while_unchanged(path, before, _parquet_chunks(path, rows)))
-        tables = _csv_chunks(path, form, rows)
-        return Chunks(list(form.names), list(form.notes), _while_unchanged(path, before, tables))
+    with _unchanged(path, before):
+        files = find(path, missing)
+    return Chunks(files.names, files.notes, _while_unchanged(path, before, _chunks(files, rows)))
+
+
+def _chunks(files: Files, rows: int) -> Iterator[pa.Table]:
+    for path, form in zip(files.paths, files.forms, strict=True):
+        with _readable(path):
+            if form.kind == "parquet":
+                yield from (_alike(table, files) for table in _parquet_chunks(path, rows))
+            else:
+                yield from (table.select(files.names) for table in _csv_chunks(path, form, rows))
 
 
 def _parquet_chunks(path: str | Path, rows: int) -> Iterator[pa.Table]:
     # Buffered: a group of rows may be as large as the file.
-    with _readable(path), pq.ParquetFile(path, pre_buffer=False, buffer_size=dialect.CHUNK) as file:
+    with pq.ParquetFile(path, pre_buffer=False, buffer_size=dialect.CHUNK) as file:
         for batch in file.iter_batches(rows):
             yield _named(pa.Table.from_batches([batch]))
 
 
 def _csv_chunks(path: str | Path, form: dialect.Format, rows: int) -> Iterator[pa.Table]:
-    with _readable(path):
-        for table in _read_csv(path, form, rows):
-            frame = pd.DataFrame({name: tidy(pd.Series(table[name], dtype="str")) for name in table.column_names})
-            yield pa.Table.from_pandas(frame, preserve_index=False)
+    for table in _read_csv(path, form, rows):
+        frame = pd.DataFrame({name: tidy(pd.Series(table[name], dtype="str")) for name in table.column_names})
+        yield pa.Table.from_pandas(frame, preserve_index=False)
 
 
-def identity(path: str | Path) -> tuple[int, ...] | None:
-    """Size, time of the last change (ns) and number of a file: another if it is overwritten or replaced."""
+def identity(path: str | Path) -> tuple[tuple[int, ...], ...] | None:
+    """Size, time of the last change (ns) and number of each file of a table: others if one is overwritten or replaced."""
     try:
-        status = os.stat(path)
-    except OSError:
+        statuses = [file.stat() for file in table_files(path)]
+    except (TableError, OSError):
         return None
-    return status.st_size, status.st_mtime_ns, status.st_ino
+    return tuple((status.st_size, status.st_mtime_ns, status.st_ino) for status in statuses)
 
 
-def require_unchanged(path: str | Path, before: tuple[int, ...] | None) -> None:
-    """Raise UserError if a file is not as identity() found it before."""
+def require_unchanged(path: str | Path, before: tuple | None) -> None:
+    """Raise UserError if a table is not as identity() found it before."""
     if identity(path) != before:
         raise UserError(f"{path}: changed while it was read; wait until it is written, and run this again")
 
 
 @contextmanager
-def _unchanged(path: str | Path, before: tuple[int, ...] | None) -> Iterator[None]:
-    """Raise UserError if the file changes within the block; it is also the reason of any other error there."""
+def _unchanged(path: str | Path, before: tuple | None) -> Iterator[None]:
+    """Raise UserError if the table changes within the block; it is also the reason of any other error there."""
     try:
         yield
     except UserError:
@@ -116,9 +194,7 @@ def _unchanged(path: str | Path, before: tuple[int, ...] | None) -> Iterator[Non
     require_unchanged(path, before)
 
 
-def _while_unchanged(
-    path: str | Path, before: tuple[int, ...] | None, tables: Iterator[pa.Table]
-) -> Iterator[pa.Table]:
+def _while_unchanged(path: str | Path, before: tuple | None, tables: Iterator[pa.Table]) -> Iterator[pa.Table]:
     with _unchanged(path, before):
         yield from tables
 
@@ -151,8 +227,12 @@ def _read_csv(path: str | Path, form: dialect.Format, rows: int) -> Iterator[pa.
             return
         except pa.ArrowInvalid:
             pass
-    for table in islice(_read_by_pandas(path, form, rows), n_read, None):
-        yield _without_comments(table, form)
+    try:
+        for table in islice(_read_by_pandas(path, form, rows), n_read, None):
+            yield _without_comments(table, form)
+    except (pd.errors.ParserWarning, pd.errors.ParserError):
+        deque(dialect.read_rows(path, form), maxlen=0)  # raises an error that names the row
+        raise
 
 
 class _Utf8:
@@ -237,8 +317,13 @@ def _read_by_pandas(path: str | Path, form: dialect.Format, rows: int) -> Iterat
 
 
 def _without_comments(table: pa.Table, form: dialect.Format) -> pa.Table:
-    """Leave out comments, and headers that are repeated where a file was appended to another."""
+    """Leave out comments, and headers that are repeated where a file was appended to another.
+
+    Raises TableError for a merge that Git could not finish.
+    """
     first = table.column(0)
+    if pc.any(pc.starts_with(first, "<<<<<<< ")).as_py():
+        raise TableError("has a merge conflict (<<<<<<<); choose one side, or check the file out again")
     is_odd = pc.fill_null(pc.or_(pc.starts_with(first, "#"), pc.equal(first, next(iter(form.names)))), False)
     places = np.flatnonzero(is_odd)
     if not len(places):

@@ -118,7 +118,9 @@ def parser() -> argparse.ArgumentParser:
         commands, "drift", "compare new rows with the training rows, or the training rows of two revisions", DRIFT
     )
     drift.add_argument(
-        "file", nargs="?", help="CSV or Parquet file with new rows; default: the training rows of the workspace"
+        "file",
+        nargs="?",
+        help="new rows in CSV or Parquet: a file, a folder or a quoted pattern; default: the training rows of the workspace",
     )
     drift.add_argument("--reference", metavar="REV", help=REFERENCE)
     drift.add_argument(
@@ -140,7 +142,7 @@ def parser() -> argparse.ArgumentParser:
     )
 
     predict = _command(commands, "predict", "predict the rows of a file with a model")
-    predict.add_argument("input", metavar="FILE", help="CSV or Parquet, with the columns that the model reads")
+    predict.add_argument("input", metavar="FILE", help="rows in CSV or Parquet: a file, a folder or a quoted pattern")
     predict.add_argument("-o", "--output", metavar="FILE", help=".csv or .parquet; default: the terminal, as CSV")
     predict.add_argument("--model", metavar="REV", help=WHICH)
     predict.add_argument(

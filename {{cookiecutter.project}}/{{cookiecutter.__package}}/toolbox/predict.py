@@ -63,6 +63,8 @@ def check_output(source: Path, output: Path | None, as_json: bool) -> None:
         raise UserError(f"-o {output}: is a folder; name a file")
     elif output.exists() and source.exists() and output.samefile(source):
         raise UserError(f"-o {output}: is the input; choose another name")
+    elif source.is_dir() and output.resolve().is_relative_to(source.resolve()):
+        raise UserError(f"-o {output}: is in the folder of the input; choose another place")
 
 
 def check_id_columns(id_columns: list[str], names: list[str], predicted: list[str]) -> None:

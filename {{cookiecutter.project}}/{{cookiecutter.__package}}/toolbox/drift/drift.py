@@ -166,9 +166,7 @@ def count_workspace(columns: dict[str, ColumnProfile]) -> Current:
 
 def count_file(path: str, schema: Schema, columns: dict[str, ColumnProfile]) -> Current:
     """Count the rows of a file, chunk by chunk, with its values read as in training."""
-    if not Path(path).is_file():
-        raise UserError(f"{path}: there is no such file; to compare with a revision: drift --reference {path}")
-    chunks = reader.read_chunks(path, CHUNK_ROWS)
+    chunks = reader.read_chunks(path, CHUNK_ROWS, f"; to compare with a revision: drift --reference {path}")
     present = {name: column for name, column in columns.items() if name in chunks.names}
     rows = 0
     counts: dict[str, BinCounts] = {}
