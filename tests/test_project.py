@@ -395,7 +395,7 @@ def test_every_import_is_a_declared_dependency(finished):
     assert {names.get(name, name) for name in imported.split()} <= declared
 
 
-# --- Pages and updates ------------------------------------------------------------------------------------------
+# --- Pages ------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("task", ["classification", "regression"])
@@ -403,30 +403,3 @@ def test_the_plots_page_draws_with_the_network_off(project, chromium, tmp_path, 
     if task == "regression":
         project.dvc("exp", "run", "-q", "-S", "data.target=body_mass_g", "-S", "data.task=regression", *QUICK)
     assert plots_drawn(project, chromium, tmp_path) == (8 if task == "classification" else 5)
-
-
-def test_cruft_creates_and_updates(tmp_path):
-    """A template made better reaches a project that was generated before, and leaves its work alone."""
-    template, folder = tmp_path / "template", tmp_path / "work"
-    ignored = shutil.ignore_patterns(".git", ".venv", ".*_cache", "__pycache__", ".hypothesis")
-    shutil.copytree(TEMPLATE, template, ignore=ignored)
-    for command in (("init", "-q"), ("add", "-A"), ("commit", "-q", "-m", "v1")):
-        run("git", *command, cwd=template)
-    folder.mkdir()
-    shutil.copy(SAMPLE, folder / "mine.csv")
-    cruft = (sys.executable, "-m", "cruft")
-    answers = json.dumps({"data_path": "mine.csv", "target": "species"})
-    run(*cruft, "create", str(template), "--no-input", "--extra-context", answers, cwd=folder)
-    project = BakedProject(folder / "penguins", "")
-    assert yaml.safe_load(project.read("params.yaml"))["data"]["target"] == "species"
-    (project.path / "params.yaml").write_text(project.read("params.yaml").replace("n_splits: 5", "n_splits: 3"))
-    project.commit("Work")
-
-    readme = template / "{{cookiecutter.project}}" / "README.md"
-    readme.write_text(readme.read_text() + "\nA better template.\n")
-    run("git", "commit", "-q", "-a", "-m", "v2", cwd=template)
-    project.run(*cruft, "update", "--skip-apply-ask")
-    assert project.read("README.md").endswith("A better template.\n")
-    changed = project.run("git", "status", "--porcelain").split()
-    assert set(changed) == {"M", ".cruft.json", "README.md"}
-    assert len(project.run("git", "log", "--format=%s").splitlines()) == 2
