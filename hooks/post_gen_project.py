@@ -137,6 +137,8 @@ def remove_unwanted() -> None:
         shutil.rmtree(bytecode)
     if ANSWERS["ci"] != "github":
         shutil.rmtree(".github")
+    if ANSWERS["ci"] == "none":
+        shutil.rmtree(".ci")
     unwanted = [] if ANSWERS["ci"] == "gitlab" else [".gitlab-ci.yml"]
     if ANSWERS["license"] == "none":
         unwanted.append("LICENSE")
@@ -144,6 +146,8 @@ def remove_unwanted() -> None:
         shutil.rmtree(f"{PACKAGE}/toolbox")
         plots = ("parallel", "slices_categories", "slices_numbers")
         unwanted += ["sweep.yaml", "MLproject", "python_env.yaml", f"{PACKAGE}/__main__.py"]
+        jobs = [Path(path) for job in ("drift", "version") for path in (f".ci/{job}.sh", f".github/workflows/{job}.yml")]
+        unwanted += [str(path) for path in jobs if path.exists()]
         unwanted += [f".dvc/plots/{name}.json" for name in plots]
     for path in unwanted:
         Path(path).unlink()
@@ -196,7 +200,7 @@ def commit() -> str:
 
 def move_ci(outer: Path) -> str:
     """What to do with the CI file: Git hosts read it only at the root of the repository."""
-    name = {"github": ".github/workflows/ci.yml", "gitlab": ".gitlab-ci.yml"}.get(ANSWERS["ci"])
+    name = {"github": ".github/workflows", "gitlab": ".gitlab-ci.yml"}.get(ANSWERS["ci"])
     if name is None:
         return ""
     return (

@@ -28,6 +28,12 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 FILES = [
+    ".ci/drift.sh",
+    ".ci/install.sh",
+    ".ci/results.sh",
+    ".ci/summary.sh",
+    ".ci/unreachable.py",
+    ".ci/version.sh",
     ".dvc/.gitignore",
     ".dvc/config",
     ".dvc/plots/confusion_matrix.json",
@@ -38,7 +44,14 @@ FILES = [
     ".dvc/plots/slices_numbers.json",
     ".dvcignore",
     ".gitattributes",
+    ".githooks/check_staged.py",
+    ".githooks/post-checkout",
+    ".githooks/pre-commit",
+    ".githooks/pre-push",
+    ".githooks/push.py",
     ".github/workflows/ci.yml",
+    ".github/workflows/drift.yml",
+    ".github/workflows/version.yml",
     ".gitignore",
     "LICENSE",
     "MLproject",
@@ -62,24 +75,26 @@ FILES += [
     if path.is_file() and "__pycache__" not in path.parts
 ]
 TOOLBOX_ONLY = ("MLproject", "__main__.py", "parallel.json", "python_env.yaml", "sweep.yaml")
+TOOLBOX_ONLY += ("drift.sh", "drift.yml", "version.sh", "version.yml")
 TOOLBOX = {file for file in FILES if "/toolbox/" in file or "slices" in file or Path(file).name in TOOLBOX_ONLY}
 PAGES = {
     ".dvc/plots/page.html",
     "penguins/toolbox/report/report.html",
     "penguins/toolbox/report/report.md",
 }  # with braces of their own
-GITHUB = {".github/workflows/ci.yml"}
+GITHUB = {file for file in FILES if file.startswith(".github/")}
+CI = {file for file in FILES if file.startswith(".ci/")}
 
 # name: answers, files fewer than FILES, files more
 OPTIONS = {
     "defaults": ({}, set(), set()),
     "gitlab": ({"ci": "gitlab"}, GITHUB, {".gitlab-ci.yml"}),
-    "no CI": ({"ci": "none"}, GITHUB, set()),
+    "no CI": ({"ci": "none"}, GITHUB | CI, set()),
     "pipeline only": ({"toolbox": "no"}, TOOLBOX, set()),
     "no licence": ({"license": "none"}, {"LICENSE"}, set()),
     "BSD": ({"license": "BSD-3-Clause", "author_name": "Ada"}, set(), set()),
     "Apache": ({"license": "Apache-2.0"}, set(), set()),
-    "least": ({"license": "none", "ci": "none", "toolbox": "no"}, {"LICENSE"} | GITHUB | TOOLBOX, set()),
+    "least": ({"license": "none", "ci": "none", "toolbox": "no"}, {"LICENSE"} | GITHUB | CI | TOOLBOX, set()),
     "own data": ({"data_path": str(SAMPLE), "target": "species"}, {"data/raw/README.md"}, set()),
 }
 

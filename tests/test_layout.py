@@ -1,11 +1,12 @@
-"""The three rooms of the generated package: yours (its root and stages/), core/ and toolbox/."""
+"""The three rooms of the generated package: yours (its root and stages/), core/ and toolbox/; names of files."""
 
 import ast
+import re
 from pathlib import Path
 
 import pytest
 import yaml
-from conftest import PACKAGE, PROJECT
+from conftest import PACKAGE, PROJECT, TEMPLATE, run
 
 MODULES = sorted(PACKAGE.rglob("*.py"))
 
@@ -65,3 +66,29 @@ def test_stages_depend_on_core_as_one_folder_and_on_each_file_of_yours():
         deps = [dep.removeprefix("package/") for dep in stage["deps"] if dep.startswith("package/")]
         assert "core" in deps
         assert all(room(PACKAGE / dep) == "yours" and (PACKAGE / dep).is_file() for dep in deps if dep != "core")
+
+
+# --- Other systems ----------------------------------------------------------------------------------------------
+
+
+def test_no_file_has_a_name_that_windows_refuses():
+    """Or two names that differ by case only; macOS refuses these too."""
+    if not (TEMPLATE / ".git").exists():
+        pytest.skip("not a Git checkout")
+    names = run("git", "ls-files", "-z", cwd=TEMPLATE).split("\0")[:-1]
+    reserved = {"con", "prn", "aux", "nul", *(f"{port}{n}" for port in ("com", "lpt") for n in range(10))}
+    for name in names:
+        for part in name.split("/"):
+            assert not re.search(r'[<>:"|?*\\\x00-\x1f]|[. ]$', part), name
+            assert part.partition(".")[0].lower() not in reserved, name
+    assert len({name.lower() for name in names}) == len(names)
+    assert max(map(len, names)) < 150  # Windows allows 260 characters, with the folder
+
+
+def test_the_same_bytes_on_every_system():
+    """Line ends count for the hashes of DVC, and for sh."""
+    for folder in (TEMPLATE, PROJECT):
+        assert "* text=auto eol=lf\n" in (folder / ".gitattributes").read_text()
+    if (TEMPLATE / ".git").exists():
+        files = run("git", "ls-files", "--eol", "*.py", "*.sh", "*.md", "*.y*ml", "*.json", "*.txt", cwd=TEMPLATE)
+        assert all(line.startswith(("i/lf", "i/none")) for line in files.splitlines())
