@@ -24,6 +24,7 @@ def run(tmp_path_factory):
     """A folder in which the three stages ran on a sample of your table, or on a made-up one if yours is not here."""
     values = files.read_yaml(ROOT / "params.yaml")
     values["train"] |= {"n_splits": 2, "train_sizes": [1.0]}
+    values["evaluate"]["max_predictions"] = None
     values["evaluate"]["importance"] |= {"n_repeats": 1, "max_features": 5}
     folder = tmp_path_factory.mktemp("run")
     with pytest.MonkeyPatch.context() as patch:

@@ -66,6 +66,7 @@ class Importance(Section):
 
 class Evaluate(Section):
     confidence_threshold: float = Field(ge=0, le=1)
+    max_predictions: Annotated[int, Field(ge=1)] | None = 10_000
     importance: Importance
     seed: Seed
 

@@ -25,15 +25,20 @@ AXES = {
 Points = list[dict[str, Any]]
 
 
-def class_plots(y_true: np.ndarray, predictions: Predictions, positive: Any = None) -> dict[str, Points]:
-    """The confusion matrix; and if there are probabilities, ROC, precision-recall and calibration curves.
-
-    The curves are of the positive class; without one, of the second of two classes, or of each class against the rest.
-    """
+def confusion(y_true: np.ndarray, predictions: Predictions) -> Points:
+    """The confusion matrix, a point for each pair of classes."""
     actual, predicted = pd.Series(y_true, name="actual"), pd.Series(predictions.labels, name="predicted")
     counts = pd.crosstab(actual, predicted).stack().rename("count").reset_index()
-    plots = {"confusion": counts.astype({"actual": str, "predicted": str})}
-    for label in _drawn_classes(actual, predictions, positive):
+    return counts.astype({"actual": str, "predicted": str}).to_dict("records")
+
+
+def class_curves(y_true: np.ndarray, predictions: Predictions, positive: Any = None) -> dict[str, Points]:
+    """ROC, precision-recall and calibration curves, if there are probabilities.
+
+    They are of the positive class; without one, of the second of two classes, or of each class against the rest.
+    """
+    plots: dict[str, pd.DataFrame] = {}
+    for label in _drawn_classes(pd.Series(y_true), predictions, positive):
         is_label = y_true == label
         if is_label.all() or not is_label.any():
             continue  # no curve without both kinds of row

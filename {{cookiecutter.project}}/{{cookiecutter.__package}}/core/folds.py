@@ -12,10 +12,12 @@ from sklearn.metrics import check_scoring
 from sklearn.model_selection import GroupKFold, KFold, StratifiedGroupKFold, StratifiedKFold, TimeSeriesSplit
 
 from .errors import UserError
+from .samples import MAX_TRAIN_SCORED
 from .schema import Schema
 from .split import require_sortable
 
 Fold = tuple[np.ndarray, np.ndarray]  # positions of training and validation rows
+MAX_CURVE_FOLDS = 2  # of a large table
 
 
 def make_folds(
@@ -61,6 +63,15 @@ def make_folds(
     return [(random.permutation(train), validation) for train, validation in folds]
 
 
+def curve_folds(folds: list[Fold]) -> list[Fold]:
+    """The folds of the learning curve at fewer than all rows: the first two if a fold has more than 20,000 to train on.
+
+    With so many rows, folds differ little. In a split by time, the first folds have the fewest rows.
+    """
+    is_large = max(len(train) for train, _ in folds) > MAX_TRAIN_SCORED
+    return folds[:MAX_CURVE_FOLDS] if is_large else folds
+
+
 def score_folds(
     model: BaseEstimator,
     features: pd.DataFrame,
@@ -73,6 +84,8 @@ def score_folds(
     on_fit: Callable[[], object] = lambda: None,
 ) -> dict[str, np.ndarray]:
     """Fit and score each fold: `test_score` and, if asked for, `train_score`, each (folds,).
+
+    `train_score` is on the first MAX_TRAIN_SCORED training rows; make_folds puts these in random order.
 
     Args:
         model: the unfitted estimator.
@@ -93,7 +106,8 @@ def score_folds(
                 with parallel_config(n_jobs=1):  # threads would add up the trees of a forest in the order that they end
                     scores["test_score"].append(score(fitted, features.iloc[validation], labels[validation]))
                     if return_train_score:
-                        scores["train_score"].append(score(fitted, features.iloc[train], labels[train]))
+                        rows = train[:MAX_TRAIN_SCORED]
+                        scores["train_score"].append(score(fitted, features.iloc[rows], labels[rows]))
                 on_fit()
     except UserError:
         raise

@@ -7,12 +7,15 @@ from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 from pydantic import BaseModel
 
 from . import paths
 from .errors import UserError, reading
 from .files import write_text
 
+PART_ROWS = 100_000  # in memory at a time
 REPEAT = "run: dvc pull, or dvc repro prepare"
 ColumnType = Literal["number", "date", "category", "text"]
 Task = Literal["classification", "regression"]
@@ -80,15 +83,32 @@ class Schema(BaseModel):
 
         Raises UserError if it is missing, damaged, or of another run than the schema.
         """
-        wanted = columns or [column.name for column in self.columns if column.role != "dropped"]
         with reading(path, REPEAT):
             if path.is_dir():  # which pandas reads as a table in parts
                 raise IsADirectoryError
             table = pd.read_parquet(path, columns=columns)
+        self._check(path, table, columns)
+        return table
+
+    @staticmethod
+    def count(path: Path) -> int:
+        """The number of rows of a prepared table. Raises UserError if it is missing or damaged."""
+        with reading(path, REPEAT):
+            return pq.read_metadata(path).num_rows
+
+    def read_parts(self, path: Path) -> Iterator[pd.DataFrame]:
+        """The rows of a prepared table, PART_ROWS at a time. Raises UserError as `read`."""
+        with reading(path, REPEAT), pq.ParquetFile(path) as file:
+            for batch in file.iter_batches(PART_ROWS):
+                table = pa.Table.from_batches([batch]).to_pandas()
+                self._check(path, table)
+                yield table
+
+    def _check(self, path: Path, table: pd.DataFrame, columns: list[str] | None = None) -> None:
+        wanted = columns or [column.name for column in self.columns if column.role != "dropped"]
         lacking = [name for name in wanted if name not in table]
         if lacking:
             raise UserError(f"{path.as_posix()}: lacks {lacking[0]!r}, which schema.json has; {REPEAT}")
-        return table
 
     def features(self, frame: pd.DataFrame) -> pd.DataFrame:
         """The features as (rows, columns): numbers as float64, dates as datetime64, categories and text as str.
@@ -106,7 +126,10 @@ class Schema(BaseModel):
         if self.task == "regression":
             with _of_these_types():
                 return target.to_numpy(np.float64)
-        return target.to_numpy(np.int64 if pd.api.types.is_integer_dtype(target) else object)
+        if pd.api.types.is_integer_dtype(target):
+            return target.to_numpy(np.int64)
+        codes, classes = pd.factorize(target)  # one object for each class, not for each row
+        return np.asarray(classes, dtype=object)[codes]
 
     def save(self, path: Path = paths.SCHEMA) -> None:
         write_text(path, self.model_dump_json(indent=2, exclude_defaults=True))

@@ -12,29 +12,31 @@ from ..core.estimators import dummy
 from ..core.files import atomic_write
 from ..core.live import open_live
 from ..core.paths import EVALUATE_RESULTS, PREDICTIONS, TEST, TRAIN, TRAIN_METRICS
-from ..core.predictions import Predictions, predict
+from ..core.predictions import Predictions, predict, predict_table
 from ..core.schema import Schema
 
 
 def main() -> None:
     settings = params.load().evaluate
     schema = schemas.load()
-    table = schema.read(TEST)
-    features, labels = schema.features(table), schema.labels(table)
     pipeline = model_file.load()
     model_file.check(pipeline, schema)
 
-    predictions = predict(pipeline, features)
+    tested = predict_table(pipeline, schema, TEST, max_sample=settings.max_predictions, seed=settings.seed)
+    labels, predictions, table = tested.labels, tested.predictions, tested.table
+    # Metrics are of all rows; plots, importance and predictions.csv of a sample of a large table.
+    some_labels, some = labels[tested.sample], predictions.of(tested.sample)
     scores = metrics.score(labels, predictions, schema.positive)
     if schema.task == "regression":
-        plots = curves.number_plots(labels, predictions)
+        plots = curves.number_plots(some_labels, some)
     else:
-        plots = curves.class_plots(labels, predictions, schema.positive)
+        plots = curves.class_curves(some_labels, some, schema.positive)
+        plots["confusion"] = curves.confusion(labels, predictions)
         if not predictions.has_probabilities:
             print("plots of probabilities are left out: the model has no predict_proba")
         else:
             scores |= metrics.coverage_at(settings.confidence_threshold, labels, predictions)
-            plots["confidence"] = coverage_curve(labels, predictions)
+            plots["confidence"] = coverage_curve(some_labels, some)
     dummy_scores = score_dummy(schema, labels)
 
     with open_live(EVALUATE_RESULTS) as live:
@@ -43,11 +45,11 @@ def main() -> None:
         live.log_metric("overfit_gap", overfit_gap(scores, schema), plot=False)
         for name, value in dummy_scores.items():
             live.log_metric(f"dummy_test_{name}", value, plot=False)
-        bars = importance(pipeline, features, labels, schema, settings)
+        bars = importance(pipeline, schema.features(table), some_labels, schema, settings)
         live.log_plot("importance", bars, x="importance", y="feature")
         for name, (x, y) in curves.AXES.items():
             live.log_plot(name, plots.get(name, []), x=x, y=y)
-    save_predictions(predictions, labels, table.drop(columns=schema.target))
+    save_predictions(some, some_labels, table.drop(columns=schema.target))
     print("test rows: " + ", ".join(f"{name} {value:.3f}" for name, value in scores.items()))
     print("dummy model: " + ", ".join(f"{name} {value:.3f}" for name, value in dummy_scores.items()))
 
@@ -102,7 +104,7 @@ def coverage_curve(labels: np.ndarray, predictions: Predictions) -> list[dict[st
 
 
 def save_predictions(predictions: Predictions, labels: np.ndarray, table: pd.DataFrame) -> None:
-    """Write every test row with its prediction, and the probability of the predicted class if there is one."""
+    """Write each row with its prediction, and the probability of the predicted class if there is one."""
     columns = {"actual": labels, "predicted": predictions.labels}
     if predictions.has_probabilities:
         columns["probability"] = predictions.confidence

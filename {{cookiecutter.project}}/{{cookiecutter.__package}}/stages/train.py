@@ -1,6 +1,6 @@
 """train: cross-validate the model that params.yaml names, fit it on all training rows, save it."""
 
-from collections.abc import Callable
+from contextlib import suppress
 
 import numpy as np
 from dvclive import Live
@@ -14,10 +14,11 @@ from ..core.columns import estimator_inputs
 from ..core.errors import UserError
 from ..core.estimators import dummy
 from ..core.files import write_json
-from ..core.folds import Fold, make_folds, score_folds
+from ..core.folds import Fold, curve_folds, make_folds, score_folds
 from ..core.live import open_live
 from ..core.paths import ENVIRONMENT, ESTIMATOR, FEATURES, TRAIN, TRAIN_RESULTS
 from ..core.predictions import predict
+from ..core.samples import MAX_TRAIN_SCORED, sample
 
 
 def main() -> None:
@@ -30,25 +31,31 @@ def main() -> None:
     scorer = metrics.scorer(scoring, schema.positive)
     folds = make_folds(table, labels, schema, n_splits=settings.n_splits, seed=settings.seed)
     shares = sorted({share for share in settings.train_sizes if share < 1} | {1.0})
-    fits = len(folds) * len(shares) + 1
-    print(f"{settings.model}: {fits} fits: {len(folds)} folds at {len(shares)} train_sizes, then all rows", flush=True)
+    few = curve_folds(folds)
+    fits = len(few) * (len(shares) - 1) + len(folds) + 1
+    fewer = f" ({len(few)} below 1.0)" if len(few) < len(folds) else ""
+    print(f"{settings.model}: {fits} fits: {len(folds)} folds{fewer} at {len(shares)} train_sizes, then all rows", flush=True)
 
     # The bar is left out if stderr is not a terminal.
     with open_live(TRAIN_RESULTS) as live, tqdm(total=fits, unit="fit", leave=False, disable=None) as bar:
 
-        def cross_validate(share: float) -> dict[str, np.ndarray]:
+        def cross_validate(folds: list[Fold], share: float) -> dict[str, np.ndarray]:
             parts = [(train[: round(share * len(train))], validation) for train, validation in folds]
             return score_folds(pipeline, features, labels, parts, scorer, scoring=scoring, on_fit=bar.update)
 
         with parallel_config("threading", n_jobs=-1):  # all cores, or as many as LOKY_MAX_CPU_COUNT gives
-            log_learning_curve(live, cross_validate, folds, shares[:-1])
-            scores = log_cross_validation(live, cross_validate(1.0), folds)
+            for share in shares[:-1]:
+                with suppress(UserError):  # too few rows; any other error will come again with all rows
+                    log_step(live, cross_validate(few, share), few, share)
+            scores = log_cross_validation(live, cross_validate(folds, 1.0), folds)
             pipeline.fit(features, labels)
         bar.update()
         dummy_scores = score_folds(dummy(schema.task), features, labels, folds, scorer, scoring=scoring)
         dummy_score = float(np.mean(dummy_scores["test_score"]))
         live.log_metric("dummy_cv_mean", dummy_score, plot=False)
-        for name, value in metrics.score(labels, predict(pipeline, features), schema.positive).items():
+        rows = sample(len(features), MAX_TRAIN_SCORED, settings.seed)
+        predictions = predict(pipeline, features.iloc[rows])
+        for name, value in metrics.score(labels[rows], predictions, schema.positive).items():
             live.log_metric(f"train_{name}", value, plot=False)
 
     model_file.save(pipeline, features.head(1))
@@ -67,17 +74,6 @@ def log_cross_validation(live: Live, scores: dict[str, np.ndarray], folds: list[
     bars = [{"fold": f"fold {i}", "score": float(value)} for i, value in enumerate(scores["test_score"], start=1)]
     live.log_plot("folds", bars, x="score", y="fold", template="bar_horizontal")
     return scores["test_score"]
-
-
-def log_learning_curve(
-    live: Live, cross_validate: Callable[[float], dict[str, np.ndarray]], folds: list[Fold], shares: list[float]
-) -> None:
-    """Log a step for each share of the training rows; those with too few rows to fit are left out."""
-    for share in shares:
-        try:
-            log_step(live, cross_validate(share), folds, share)
-        except UserError:  # the cross-validation on all rows will show an error that is not due to few rows
-            continue
 
 
 def log_step(live: Live, scores: dict[str, np.ndarray], folds: list[Fold], share: float) -> None:
