@@ -6,8 +6,10 @@ import os
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import sys
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -206,6 +208,30 @@ def module(cookiecutter, tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.syspath_prepend(str(folder / "imported"))
         yield lambda name: importlib.import_module(f"imported.{name}")
+
+
+@pytest.fixture
+def cluster(tmp_path):
+    """A Dask scheduler and two workers, in a folder with nothing in it: (address, processes of the workers)."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        address = f"tcp://127.0.0.1:{free.getsockname()[1]}"
+    dask = (sys.executable, "-m", "dask")
+    port = address.rpartition(":")[2]
+    worker = (*dask, "worker", address, "--nthreads", "1", "--memory-limit", "1GB", "--no-nanny", "--no-dashboard")
+    commands = [(*dask, "scheduler", "--host", "127.0.0.1", "--port", port, "--no-dashboard"), worker, worker]
+    folder = tmp_path / "cluster"
+    folder.mkdir()
+    with (folder / "log").open("w") as log:
+        processes = [subprocess.Popen(command, cwd=folder, stdout=log, stderr=log) for command in commands]
+    deadline = time.monotonic() + 120
+    while (folder / "log").read_text().count("Registered to:") < 2:
+        assert time.monotonic() < deadline, (folder / "log").read_text()
+        time.sleep(0.1)
+    yield address, processes[1:]
+    for process in reversed(processes):
+        process.kill()
+        process.wait()
 
 
 @pytest.fixture(scope="session")

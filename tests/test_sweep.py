@@ -5,7 +5,6 @@ import os
 import re
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -159,27 +158,6 @@ def test_ctrl_c_keeps_what_is_finished_and_a_second_sweep_waits(project):
     assert re.search(r"stopped; \d+ trials are kept", output)
     assert "Traceback" not in output
     assert len(pd.read_csv(study(project) / "trials.csv")) == len(journal(project)) >= 2
-
-
-@pytest.fixture
-def cluster(tmp_path):
-    """A Dask scheduler and two workers, in a folder with nothing in it: (address, processes of the workers)."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        address = f"tcp://127.0.0.1:{free.getsockname()[1]}"
-    dask = (sys.executable, "-m", "dask")
-    port = address.rpartition(":")[2]
-    worker = (*dask, "worker", address, "--nthreads", "1", "--no-nanny", "--no-dashboard")
-    commands = [(*dask, "scheduler", "--host", "127.0.0.1", "--port", port, "--no-dashboard"), worker, worker]
-    folder = tmp_path / "cluster"
-    folder.mkdir()
-    with (folder / "log").open("w") as log:
-        processes = [subprocess.Popen(command, cwd=folder, stdout=log, stderr=log) for command in commands]
-    wait_for(lambda: (folder / "log").read_text().count("Registered to:") == 2)
-    yield address, processes[1:]
-    for process in reversed(processes):
-        process.kill()
-        process.wait()
 
 
 @pytest.mark.slow

@@ -11,6 +11,7 @@ from sklearn.exceptions import UndefinedMetricWarning
 from sklearn.metrics import check_scoring
 from sklearn.model_selection import GroupKFold, KFold, StratifiedGroupKFold, StratifiedKFold, TimeSeriesSplit
 
+from .cluster import for_each
 from .errors import UserError
 from .samples import MAX_TRAIN_SCORED
 from .schema import Schema
@@ -101,13 +102,10 @@ def score_folds(
             warnings.simplefilter("ignore", UndefinedMetricWarning)
             warnings.filterwarnings("ignore", "The number of unique classes")
             score = check_scoring(model, scorer)
-            for train, validation in folds:
-                fitted = clone(model).fit(features.iloc[train], labels[train])
-                with parallel_config(n_jobs=1):  # threads would add up the trees of a forest in the order that they end
-                    scores["test_score"].append(score(fitted, features.iloc[validation], labels[validation]))
-                    if return_train_score:
-                        rows = train[:MAX_TRAIN_SCORED]
-                        scores["train_score"].append(score(fitted, features.iloc[rows], labels[rows]))
+            settings, shared = (model, score, return_train_score), (features, labels, folds)
+            for fold_scores in for_each(_fit_and_score, settings, shared, len(folds)):
+                for name, value in fold_scores.items():
+                    scores[name].append(value)
                 on_fit()
     except UserError:
         raise
@@ -120,3 +118,20 @@ def score_folds(
             "use another score, or fewer folds"
         )
     return {name: np.asarray(values) for name, values in scores.items() if values}
+
+
+def _fit_and_score(
+    model: BaseEstimator,
+    score: Callable,
+    return_train_score: bool,
+    features: pd.DataFrame,
+    labels: np.ndarray,
+    folds: list[Fold],
+    number: int,
+) -> dict[str, float]:
+    """The scores of a fold, by its number."""
+    train, validation = folds[number]
+    fitted = clone(model).fit(features.iloc[train], labels[train])
+    with parallel_config(n_jobs=1):  # threads would add up the trees of a forest in the order that they end
+        parts = {"test_score": validation} | ({"train_score": train[:MAX_TRAIN_SCORED]} if return_train_score else {})
+        return {name: score(fitted, features.iloc[rows], labels[rows]) for name, rows in parts.items()}

@@ -4,11 +4,10 @@ from contextlib import suppress
 
 import numpy as np
 from dvclive import Live
-from joblib import parallel_config
 from tqdm import tqdm
 
 from .. import metrics, model, params
-from ..core import model_file, records
+from ..core import cluster, model_file, records
 from ..core import schema as schemas
 from ..core.columns import estimator_inputs
 from ..core.errors import UserError
@@ -43,7 +42,7 @@ def main() -> None:
             parts = [(train[: round(share * len(train))], validation) for train, validation in folds]
             return score_folds(pipeline, features, labels, parts, scorer, scoring=scoring, on_fit=bar.update)
 
-        with parallel_config("threading", n_jobs=-1):  # all cores, or as many as LOKY_MAX_CPU_COUNT gives
+        with cluster.fits():  # on all cores, and the folds on a Dask cluster if DASK_SCHEDULER_ADDRESS is set
             for share in shares[:-1]:
                 with suppress(UserError):  # too few rows; any other error will come again with all rows
                     log_step(live, cross_validate(few, share), few, share)

@@ -4,7 +4,6 @@ Each has `size`, the number of trials to keep running, and `submit(validator, *j
 `validator.score(*job)`.
 """
 
-import logging
 import multiprocessing
 import operator
 import os
@@ -22,7 +21,7 @@ from weakref import WeakKeyDictionary
 
 from joblib import parallel_config
 
-from ...core.errors import UserError
+from ...core import cluster
 from .objective import CrossValidator
 
 
@@ -114,17 +113,7 @@ class DaskExecutor:
         self.sent: WeakKeyDictionary[CrossValidator, Any] = WeakKeyDictionary()
 
     def __enter__(self) -> Self:
-        import cloudpickle
-        from distributed import Client
-
-        logging.getLogger("distributed").setLevel(logging.CRITICAL)  # or a lost worker is a page of traceback
-        # Code of this package travels with the data: workers cannot import it.
-        cloudpickle.register_pickle_by_value(sys.modules[__package__.partition(".")[0]])
-        self.dumps = cloudpickle.dumps
-        try:
-            self.client = Client(self.address, timeout=10, set_as_default=False)
-        except (OSError, ValueError) as error:
-            raise UserError(f"--dask {self.address}: no scheduler answers: {error}") from error
+        self.client = cluster.connect(self.address, "--dask")
         self.executor = self.client.get_executor(retries=2, pure=False)
         return self
 
@@ -140,8 +129,8 @@ class DaskExecutor:
     def submit(self, validator: CrossValidator, *job: Any) -> Future:
         if validator not in self.sent:
             # A task and not scattered data: the scheduler can make it again if its worker is lost.
-            self.sent[validator] = self.client.submit(pickle.loads, self.dumps(_Packed(validator)), pure=False)
-        return self.executor.submit(operator.call, self.sent[validator], self.dumps(job))
+            self.sent[validator] = self.client.submit(pickle.loads, cluster.dumps(_Packed(validator)), pure=False)
+        return self.executor.submit(operator.call, self.sent[validator], cluster.dumps(job))
 
 
 class _Packed:
