@@ -32,8 +32,8 @@ def main() -> None:
     shares = sorted({share for share in settings.train_sizes if share < 1} | {1.0})
     few = curve_folds(folds)
     fits = len(few) * (len(shares) - 1) + len(folds) + 1
-    fewer = f" ({len(few)} below 1.0)" if len(few) < len(folds) else ""
-    print(f"{settings.model}: {fits} fits: {len(folds)} folds{fewer} at {len(shares)} train_sizes, then all rows", flush=True)
+    counts = f"{len(folds)} folds" + (f" ({len(few)} below 1.0)" if len(few) < len(folds) else "")
+    print(f"{settings.model}: {fits} fits: {counts} at {len(shares)} train_sizes, then all rows", flush=True)
 
     # The bar is left out if stderr is not a terminal.
     with open_live(TRAIN_RESULTS) as live, tqdm(total=fits, unit="fit", leave=False, disable=None) as bar:
