@@ -78,7 +78,7 @@ class World:
 
     def start(self, *command: str) -> subprocess.Popen:
         """Start a command in the project, or beside it if there is none yet, as a group of its own."""
-        where = self.project if "cookiecutter" not in command else self.folder
+        where = self.project if self.project.exists() and "cookiecutter" not in command else self.folder
         return subprocess.Popen(
             command,
             cwd=where,
@@ -280,6 +280,13 @@ def references(world: World) -> dict[str, str]:
     return {name: commit for name, commit in pairs if not name.startswith("refs/exps/exec")}
 
 
+def shared_tags(world: World) -> list[str]:
+    """The tags that the Git remote has."""
+    if not (world.folder / "git-remote").exists():
+        return []
+    return world.git("--git-dir", str(world.folder / "git-remote"), "tag").splitlines()
+
+
 def results(world: World, case: Case) -> dict[str, object]:
     """What an undisturbed run and a run after a kill should agree on."""
     files = hashes(world.project, ".git", ".dvc/tmp", ".dvc/cache")
@@ -292,6 +299,7 @@ def results(world: World, case: Case) -> dict[str, object]:
         "references": {" ".join(key): count for key, count in trees.items()},
         "git status": world.git("status", "--porcelain").splitlines() if trees else [],
         "DVC remote": hashes(world.folder / "penguins-remote"),
+        "Git remote": shared_tags(world),
         "facts": case.facts(world),
     }
 

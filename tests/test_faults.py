@@ -1,13 +1,21 @@
 """Faults of the machine: full disks, folders that cannot be written, clocks, locales, two commands at once, dead writers."""
 
+import hashlib
+import json
+import locale
 import os
+import re
 import shutil
 import subprocess
 import sys
+import threading
+import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pandas as pd
 import pytest
+from conftest import BakedProject
 from example.core import reader
 from example.core.config import read_params
 from example.core.errors import UserError
@@ -148,3 +156,285 @@ def test_a_number_with_too_many_digits_is_refused_by_its_key(tmp_path, digits):
 def test_an_empty_revision_is_refused(rev):
     with pytest.raises(UserError, match=rf"^'{rev}': is empty; name a commit"):
         resolve(rev)
+
+
+# --- The disk ---------------------------------------------------------------------------------------------------------
+
+COMMANDS = ["stage prepare", "stage train", "stage evaluate", "predict rows.csv -o out.csv", "model-card -o card.md"]
+# Runs each command in a fork, where no file may grow beyond a few bytes, and prints its exit code and output.
+ON_A_FULL_DISK = """
+import json, os, resource, sys, tempfile
+from importlib import import_module
+from penguins.core.errors import install_excepthook
+from penguins.toolbox import cli, model_card, predict
+stages = {name: import_module(f"penguins.stages.{name}") for name in ("prepare", "train", "evaluate")}
+results = []
+for command in sys.argv[1:]:
+    output = tempfile.TemporaryFile()
+    child = os.fork()
+    if not child:
+        reader, writer = os.pipe()
+        os.dup2(writer, 1)
+        os.dup2(writer, 2)
+        if os.fork():
+            os.close(writer), os.close(1), os.close(2)
+            while part := os.read(reader, 1000):
+                output.write(part)
+            output.flush()
+            os._exit(os.waitstatus_to_exitcode(os.wait()[1]))
+        resource.setrlimit(resource.RLIMIT_FSIZE, (100, 100))
+        words = command.split()
+        sys.argv = ["penguins", *words]
+        install_excepthook()
+        try:
+            stages[words[1]].main() if words[0] == "stage" else cli.main()
+        except BaseException:
+            sys.excepthook(*sys.exc_info())
+            sys.stdout.flush()
+            os._exit(1)
+        os._exit(0)
+    code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    output.seek(0)
+    results.append([command, code, output.read().decode()])
+print(json.dumps(results))
+"""
+
+
+def outputs(project: BakedProject) -> dict[str, str]:
+    """The MD5 of each file of the pipeline."""
+    files = [path for name in ("data", "models", "results") for path in (project.path / name).rglob("*")]
+    return {
+        path.relative_to(project.path).as_posix(): hashlib.md5(path.read_bytes()).hexdigest()
+        for path in files
+        if path.is_file()
+    }
+
+
+def is_one_line(output: str) -> bool:
+    return output.count("error: ") == 1 and "Traceback" not in output
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="limits of a process are of Unix")
+def test_on_a_full_disk_a_command_ends_in_one_line_and_leaves_no_half_of_a_file(project):
+    shutil.copy(project.path / "data/raw/penguins.csv", project.path / "rows.csv")
+    (project.path / "out.csv").write_text("of before")
+    results = json.loads(project.run(sys.executable, "-c", ON_A_FULL_DISK, *COMMANDS).splitlines()[-1])
+    for command, code, output in results:
+        assert code == 1, (command, output)
+        assert is_one_line(output), (command, output)
+        assert re.search("File too large|a database cannot be written", output), (command, output)
+    assert project.read("out.csv") == "of before"
+    assert not list(project.path.rglob("*.tmp"))
+
+
+@pytest.mark.slow
+def test_a_folder_that_cannot_be_written_is_named_in_one_line(project):
+    folder = project.path / "data/prepared"
+    if subprocess.run(["chattr", "+i", folder], check=False, capture_output=True).returncode:
+        if hasattr(os, "geteuid") and os.geteuid() == 0:
+            pytest.skip("permissions do not bind root, and this file system has no immutable folders")
+        folder.chmod(0o555)
+    try:
+        output = project.stage("prepare", code=1)
+        assert is_one_line(output)
+        assert re.search(r"error: data/prepared/train.parquet: cannot be written \(.*(permitted|denied)", output)
+    finally:
+        subprocess.run(["chattr", "-i", folder], check=False, capture_output=True)
+        folder.chmod(0o755)
+
+
+# --- Two at once --------------------------------------------------------------------------------------------------------
+
+
+def together(project: BakedProject, *command: str) -> list[tuple[int, str]]:
+    """Run a command twice at once: the exit code and the output of each."""
+    both = [
+        subprocess.Popen(command, cwd=project.path, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        for _ in range(2)
+    ]
+    printed = [process.communicate()[0] for process in both]
+    return [(process.returncode, output) for process, output in zip(both, printed, strict=True)]
+
+
+@pytest.mark.slow
+def test_of_two_dvc_repro_at_once_one_waits_or_is_refused(project):
+    before = outputs(project)
+    ended = together(project, sys.executable, "-m", "dvc", "repro", "--force", "evaluate", "--single-item")
+    assert 0 in [code for code, _ in ended]
+    for code, output in ended:
+        assert code == 0 or "Unable to acquire lock" in output or ".dvc/tmp/rwlock" in output
+        assert "Traceback" not in output
+    assert outputs(project) == before
+    assert "up to date" in project.dvc("status")
+
+
+@pytest.mark.slow
+def test_of_two_predictions_into_one_file_each_is_whole_and_one_stays(project):
+    rows = project.path / "data/raw/penguins.csv"
+    command = (sys.executable, "-m", "penguins", "predict", str(rows), "-o", "out.csv")
+    assert [code for code, _ in together(project, *command)] == [0, 0]
+    whole = project.read("out.csv")
+    project.run(*command)
+    assert project.read("out.csv") == whole
+    assert not list(project.path.glob(".out.csv*"))
+
+
+# --- The remote and the cache ---------------------------------------------------------------------------------------
+
+
+class DyingStore(BaseHTTPRequestHandler):
+    """A DVC remote on HTTP that breaks its connections after some files."""
+
+    files: dict[str, bytes] = {}  # noqa: RUF012 - replaced by each test
+    left = 0  # files until it dies
+
+    def do_HEAD(self) -> None:
+        self.answer(body=False)
+
+    def do_GET(self) -> None:
+        self.answer(body=True)
+
+    def answer(self, body: bool) -> None:
+        content = self.files.get(self.path)
+        self.send_response(404 if content is None else 200)
+        self.send_header("Content-Length", str(len(content or b"")))
+        self.end_headers()
+        if body and content:
+            self.wfile.write(content if self.is_alive() else content[: len(content) // 2])
+
+    def do_POST(self) -> None:
+        content = self.read_chunks()
+        if self.is_alive():
+            self.files[self.path] = content
+            self.send_response(200)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+    def is_alive(self) -> bool:
+        type(self).left -= 1
+        self.close_connection = self.left < 0
+        return not self.close_connection
+
+    def read_chunks(self) -> bytes:
+        if "Content-Length" in self.headers:
+            return self.rfile.read(int(self.headers["Content-Length"]))
+        parts = []
+        while size := int(self.rfile.readline(), 16):
+            parts.append(self.rfile.read(size))
+            self.rfile.readline()
+        self.rfile.readline()
+        return b"".join(parts)
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@pytest.fixture
+def store():
+    DyingStore.files, DyingStore.left = {}, 3
+    server = ThreadingHTTPServer(("127.0.0.1", 0), DyingStore)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}/store"
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.mark.slow
+def test_a_remote_that_dies_within_a_push_or_a_pull_is_completed_by_the_next(project, store):
+    project.dvc("remote", "add", "--force", "storage", store)
+    whole = outputs(project)
+    assert "ERROR" in project.dvc("push", code=1)
+    DyingStore.left = 1000
+    project.dvc("push")
+    for path, content in DyingStore.files.items():
+        md5 = re.fullmatch(r"/store/files/md5/(..)/(.{30})(\.dir)?", path)
+        assert hashlib.md5(content).hexdigest() == md5[1] + md5[2]
+
+    shutil.rmtree(project.path / ".dvc/cache")
+    shutil.rmtree(project.path / "models")
+    DyingStore.left = 2
+    assert "ERROR" in project.dvc("pull", code=255)
+    DyingStore.left = 1000
+    project.dvc("pull")
+    assert outputs(project) == whole
+
+
+@pytest.mark.slow
+def test_a_remote_that_is_gone_or_no_folder_is_named_and_nothing_is_lost(project):
+    whole = outputs(project)
+    remote = project.path.parent / "penguins-remote"
+    remote.write_text("not a folder")
+    assert "ERROR" in project.dvc("push", code=255)
+    assert outputs(project) == whole
+    remote.unlink()
+    project.dvc("push")
+    remote.rename(remote.with_name("elsewhere"))
+    shutil.rmtree(project.path / ".dvc/cache")
+    assert "Missing cache files" in project.dvc("pull", code=1)
+    remote.with_name("elsewhere").rename(remote)
+    project.dvc("pull")
+    assert outputs(project) == whole
+
+
+@pytest.mark.slow
+def test_a_truncated_file_of_the_cache_is_named_and_comes_back_from_the_remote(project):
+    project.dvc("push")
+    md5 = hashlib.md5((project.path / "models/model.skops").read_bytes()).hexdigest()
+    cached = project.path / ".dvc/cache/files/md5" / md5[:2] / md5[2:]
+    whole = cached.read_bytes()
+    cached.chmod(0o644)
+    cached.write_bytes(whole[:1000])
+    predict = (sys.executable, "-m", "penguins", "predict", "data/raw/penguins.csv", "--model", "HEAD")
+    output = project.run(*predict, code=1)
+    assert is_one_line(output)
+    assert f"the content of {cached} was changed; delete that file, and run this again" in output
+    cached.unlink()
+    project.run(*predict)
+    project.dvc("fetch")
+    assert cached.read_bytes() == whole
+
+
+# --- Clock, locale, time zone, umask ----------------------------------------------------------------------------------
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("year", [1970, 2100])
+def test_files_of_another_time_are_the_same_files(project, year):
+    when = time.mktime((year, 1, 2, 0, 0, 0, 0, 0, 0))
+    for path in (
+        path for name in ("data", "models", "results", "penguins") for path in (project.path / name).rglob("*")
+    ):
+        os.utime(path, (when, when))
+    assert "up to date" in project.dvc("status")
+    assert "didn't change, skipping" in project.dvc("repro")
+
+
+def has_locale(name: str) -> bool:
+    before = locale.setlocale(locale.LC_ALL)
+    try:
+        locale.setlocale(locale.LC_ALL, name)
+    except locale.Error:
+        return False
+    locale.setlocale(locale.LC_ALL, before)
+    return True
+
+
+ALL_STAGES = """
+import os
+from penguins.stages import evaluate, prepare, train
+os.umask(0o077)
+for stage in (prepare, train, evaluate):
+    stage.main()
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("name", "zone"), [("C", "Pacific/Kiritimati"), ("tr_TR.UTF-8", "America/Adak")])
+def test_another_locale_time_zone_and_umask_give_the_same_bytes(project, name, zone):
+    if not has_locale(name):
+        pytest.skip(f"this machine has no locale {name}")
+    before = outputs(project)
+    variables = {"LC_ALL": name, "TZ": zone, "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    project.run(sys.executable, "-c", ALL_STAGES, **variables)
+    assert outputs(project) == before

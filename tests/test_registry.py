@@ -456,6 +456,17 @@ def test_a_project_in_a_folder_of_a_repository(cookiecutter, tmp_path):
 
 
 @pytest.mark.slow
+def test_tags_that_a_killed_register_did_not_push_are_pushed_by_the_next(project, capsys, monkeypatch):
+    share(project)
+    monkeypatch.chdir(project.path)
+    call(capsys, "register --stage prod")  # without --push: as if it was killed before that
+    assert project.run("git", "ls-remote", "--tags", "origin") == ""
+    assert ", in stage prod\n" in call(capsys, "register --stage prod --push")
+    pushed = re.findall(r"refs/tags/(\S+[^}])\n", project.run("git", "ls-remote", "--tags", "origin"))
+    assert pushed == ["penguins#prod#1", "penguins@v0.0.1"]
+
+
+@pytest.mark.slow
 def test_every_command_gives_one_line_without_a_usable_repository(project):
     """A ZIP download, and a repository without a commit or of another user."""
     words = [

@@ -119,6 +119,8 @@ def _report(kind, error, traceback) -> None:
         place = error.filename or "the output"
         print(f"error: {place}: the disk is full; free some space, and run this again", file=sys.stderr)
         _discard_output()
+    elif kind.__module__ == "sqlite3" and "disk" in str(error):  # of DVC or MLflow, which keep records in databases
+        print(f"error: a database cannot be written ({error}); free some space, and run this again", file=sys.stderr)
     else:
         sys.__excepthook__(kind, error, traceback)
 

@@ -240,9 +240,10 @@ def _fetch(repo: Repo, commit: str, path: str, target: Path) -> None:
     if not was_cached:
         cached.unlink(missing_ok=True)  # it has just come from the remote
     place = cached if was_cached else f"files/md5/{md5[:2]}/{md5[2:]} in the DVC remote"
+    fix = "run this again" if was_cached else "run dvc push where the model was made"
     raise UserError(
         f"{path}: is not the file of {commit}: dvc.lock names MD5 {md5}, and the content of {place} was changed; "
-        "delete that file, then run dvc push where the model was made"
+        f"delete that file, and {fix}"
     )
 
 

@@ -18,7 +18,7 @@ from gto.versions import SemVer
 
 from ...core import paths
 from ...core.errors import UserError
-from ...core.revisions import at_revision, explain_remote, find_remote_problem, resolve
+from ...core.revisions import at_revision, explain_remote, find_remote_problem, resolve, stages
 from .. import model_card
 from ..git import git, git_remote
 from .registry import artifact, assign, call_gto, check_stage, fetch_tags, push_or_print, versions
@@ -35,7 +35,8 @@ def run(arguments: Namespace) -> None:
     commit = resolve("HEAD" if arguments.rev is None else arguments.rev)
     name = artifact(commit)
     known = versions(name)
-    version = next((version["version"] for version in known if version["commit_hexsha"] == commit), None)
+    before = next((version for version in known if version["commit_hexsha"] == commit), None)
+    version = before["version"] if before else None
     missing = [] if version else list(missing_in_git(arguments.rev, commit))
     missing += missing_in_dvc(commit)
     if missing:
@@ -48,14 +49,15 @@ def run(arguments: Namespace) -> None:
         tags.append(call_gto("register", name, commit, version=version, message=message).tag)
     elif arguments.bump or arguments.version not in (None, version):
         raise UserError(f"{commit[:7]}: is registered as {version} already; a commit has one version")
-    if arguments.stage:
+    if arguments.stage and arguments.stage not in (stages(before) if before else []):
         tags.append(assign(name, version, arguments.stage))
     if arguments.json:
         facts = {"artifact": name, "version": version, "commit": commit, "stage": arguments.stage, "tags": tags}
         print(json.dumps(facts, indent=2))
     else:
         print(f"{name} {version} is commit {commit[:7]}{_describe_change(arguments.stage, tags)}")
-    push_or_print(tags, arguments.push)
+    # A register that was killed may have made tags, and not pushed them.
+    push_or_print([*made_before(before, arguments.stage), *tags] if arguments.push else tags, arguments.push)
     folder = folder_on_this_machine(commit)
     if folder:
         print(
@@ -69,6 +71,13 @@ def _describe_change(stage: str | None, tags: list[str]) -> str:
     if stage:
         return f", in stage {stage}"
     return "" if tags else ", as it was before"
+
+
+def made_before(version: dict[str, Any] | None, stage: str | None) -> list[str]:
+    """The tags of a version that is registered already, and of its stage."""
+    if version is None:
+        return []
+    return [version["ref"], *(held["ref"] for held in version["stages"] if held["stage"] == stage)]
 
 
 def next_version(known: list[dict[str, Any]], requested: str | None, bump: str | None) -> str:
