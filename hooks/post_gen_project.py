@@ -240,13 +240,14 @@ def next_steps(table: dict) -> str:
     quoted = subprocess.list2cmdline([folder]) if os.name == "nt" else shlex.quote(str(folder))
     trees = {"random_forest": "n_estimators", "hist_gradient_boosting": "max_iter"}[table["model"]]
     activate = r".venv\Scripts\activate" if os.name == "nt" else ". .venv/bin/activate"
+    extra = f' "dvc[{ANSWERS["__extra"]}]"' if ANSWERS["__extra"] else ""  # of the remote
     return f"""
 {ANSWERS["project"]}: predicts {printable(table["target"] or "the last column")} ({table["task"]}) from data/raw/{table["name"]}. Next:
 
   cd {quoted}
   {"python" if os.name == "nt" else "python3"} -m venv .venv
   {activate}
-  python -m pip install -r requirements.txt
+  python -m pip install -r requirements.txt{extra}
   dvc repro
   git add -A
   git commit -m "First results"

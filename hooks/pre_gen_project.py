@@ -14,6 +14,8 @@ STARTS = (os.environ.get("PWD", ""), ANSWERS.get("_output_dir", ""))
 FOLDER, PACKAGE = {% raw %}"{{cookiecutter.project}}", "{{cookiecutter.__package}}"{% endraw %}
 FOLDERS = [Path(start, ANSWERS.get("_repo_dir", "-"), FOLDER) for start in STARTS]
 TEMPLATE = next((folder for folder in FOLDERS if folder.is_dir()), None)
+# What DVC has remotes for, beside folders; the first seven are the usual ones.
+SCHEMES = ("s3", "gs", "azure", "ssh", "webdavs", "webdav", "https", "http", "hdfs", "webhdfs", "oss", "gdrive")
 # A package of the project's name would hide these: folders, modules and, by the names to import, other packages.
 TAKEN = {"data", "models", "results", "tests", "dvc_plots", "attr", "dateutil", "git", "ruamel", "sklearn", "yaml"}
 TAKEN |= {"dask", "mlflow", "optuna", "wandb", *sys.stdlib_module_names}
@@ -32,14 +34,19 @@ def check_name(project: str, package: str) -> None:
 
 
 def check_remote(url: str) -> None:
-    """Refuse a URL with a secret in it, or one that DVC's config file, which has no escapes, cannot hold."""
-    if re.search(r"(^|//)[^/@]*:[^/@]*@", url) or ("://" in url and "?" in url):
+    """Refuse a URL with a secret in it, one that DVC does not know, or one that its config file cannot hold."""
+    scheme, mark, _ = url.strip().partition("://")
+    # A colon before an @ parts user and password, unless a port or a path follows it.
+    if re.search(r"(^|//)[^/@]*:(?!\d*/)[^@]*@", url) or (mark and "?" in url):
         sys.exit(
             "remote_url: holds a password or a token, and Git would keep it; give the address without it, and later run: "
             "dvc remote modify --local storage password ..."
         )
     if any(not character.isprintable() for character in url) or {"'", '"'} <= set(url) or "%(" in url:
         sys.exit(f"remote_url: {url!r} holds a control character, both kinds of quotes or %(; choose another place")
+    if (mark and scheme not in SCHEMES) or re.match(r"[\w.-]+@[\w.-]+:", url.strip()):
+        known = "://, ".join(SCHEMES[:7])
+        sys.exit(f"remote_url: {url!r} is neither a folder nor an address that DVC knows; begin with {known}://")
 
 
 def check_table() -> None:

@@ -274,6 +274,25 @@ REFUSED = {
     "a keyword": ({"project": "lambda"}, GOOD, "project: 'lambda' is taken"),
     "another package": ({"__package": "../evil"}, GOOD, "__package: '../evil' is not the package of 'penguins'"),
     "a remote with a password": ({"remote_url": "https://jane:s3cret@host/x"}, GOOD, "remote_url: holds a password"),
+    **{
+        f"a password for {scheme}": (
+            {"remote_url": f"{scheme}://jane:s3cret@host/x"},
+            GOOD,
+            "remote_url: holds a password",
+        )
+        for scheme in ("s3", "gs", "azure", "ssh", "webdav", "webdavs", "http", "ftp")
+    },
+    "a password with a slash": ({"remote_url": "ssh://jane:s3cret/@host/x"}, GOOD, "remote_url: holds a password"),
+    "a remote that DVC does not know": (
+        {"remote_url": "ftp://host/x"},
+        GOOD,
+        "remote_url: 'ftp://host/x' is neither a folder nor",
+    ),
+    "an address of scp": (
+        {"remote_url": "jane@host:/x"},
+        GOOD,
+        "remote_url: 'jane@host:/x' is neither a folder nor",
+    ),
     "a remote with a token": ({"remote_url": "https://host/x?sig=s3cret"}, GOOD, "remote_url: holds a password"),
     "a host with a password": ({"remote_url": "jane:s3cret@host:/x"}, GOOD, "remote_url: holds a password"),
     "a private key": ({}, "-----BEGIN PRIVATE KEY-----\ns3cret,\n", "is a key or a certificate"),
@@ -297,6 +316,35 @@ def test_wrong_input_is_refused_before_anything_is_written(cookiecutter, tmp_pat
     assert printed.count("\n") == 1
     assert "s3cret" not in printed and printed.strip().isprintable()
     assert sorted(tmp_path.rglob("*")) == before
+
+
+@pytest.mark.parametrize(
+    ("url", "extra"),
+    [
+        ("s3://bucket/x", "s3"),
+        ("gs://bucket/x", "gs"),
+        ("azure://container/x", "azure"),
+        ("ssh://jane@host:22/a@b", "ssh"),
+        ("webdav://host/x", "webdav"),
+        ("webdavs://host:8443/a@b", "webdav"),
+        ("https://host/x", None),
+        ("hdfs://host/x", None),
+        ("", None),
+    ],
+)
+def test_the_package_of_a_remote_is_in_the_next_steps_and_the_dependencies(bake, url, extra):
+    project = bake(remote_url=url)
+    install = "python -m pip install -r requirements.txt"
+    command = f'{install} "dvc[{extra}]"' if extra else install
+    assert f"  {command}\n" in project.output
+    assert f"    {command} " in project.read("README.md")
+    dependencies = tomllib.loads(project.read("pyproject.toml"))["project"]["dependencies"]
+    assert [name for name in dependencies if re.match(r"dvc\b", name)] == [
+        f"dvc[{extra}]>=3.60" if extra else "dvc>=3.60"
+    ]
+    assert ("docs/remotes.md lists them" in project.read("README.md")) == bool(url)
+    if url:
+        assert ConfigObj(str(project.path / ".dvc/config"))['remote "storage"']["url"] == url
 
 
 def test_a_folder_that_exists_is_left_alone(cookiecutter, tmp_path):

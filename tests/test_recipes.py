@@ -198,6 +198,61 @@ then.predict("../new.csv").to_csv("../by_script.csv", index=False)
     pd.testing.assert_frame_equal(by_command, by_script)
 
 
+# --- docs/remotes.md ----------------------------------------------------------------------------------------------
+
+
+def remote_commands(heading: str, folder: Path) -> list[str]:
+    """The commands of a recipe, with a folder in the place of the bucket."""
+    (block,) = blocks(section((TEMPLATE / "docs/remotes.md").read_text(encoding="utf-8"), heading))
+    assert "s3://bucket/penguins" in block.text
+    return block.text.replace("s3://bucket/penguins", str(folder)).splitlines()
+
+
+@pytest.fixture
+def two_versions(fresh):
+    """A project with two commits of data and an experiment, all of it in the DVC remote."""
+    fresh.dvc("exp", "run", "--name", "fewer", "-S", "train.random_forest.n_estimators=5")
+    fresh.run("git", "restore", ".")
+    fresh.dvc("checkout")
+    fresh.dvc("push")
+    shutil.copyfile(fresh.path.parent / "new.csv", fresh.path / "data/raw/penguins.csv")
+    fresh.dvc("add", "data/raw/penguins.csv")
+    fresh.commit("New data")
+    fresh.dvc("push")
+    return fresh
+
+
+def test_a_second_remote_takes_the_place_of_the_first(two_versions, tmp_path):
+    project, old, new = two_versions, two_versions.path.parent / "penguins-remote", tmp_path / "bucket"
+    for command in remote_commands("A second remote", new):
+        printed = project.run("sh", "-c", command)
+    assert printed == "Cache and remote 'backup' are in sync.\n"
+    for command in remote_commands("A move to another remote", new):
+        project.run("sh", "-c", command)
+    old.rename(tmp_path / "old")
+
+    run("git", "clone", "--quiet", str(project.path), str(tmp_path / "clone"), cwd=tmp_path)
+    clone = BakedProject(tmp_path / "clone", "")
+    clone.run("sh", "-c", remote_commands("A move to another remote", new)[1])
+    clone.dvc("fetch", "--all-commits")
+    clone.run("git", "switch", "--quiet", "--detach", "HEAD~2")  # before the new data
+    clone.dvc("checkout")
+    assert clone.dvc("status", "--quiet") == ""
+
+    shutil.rmtree(project.path / ".dvc/cache")
+    experiment = project.run("git", "for-each-ref", "--format=%(objectname)", "refs/exps/*/*/fewer").strip()
+    project.run("git", "switch", "--quiet", "--detach", experiment)
+    project.dvc("pull", "--force")
+    assert project.json("models/model.json")["parameters"]["n_estimators"] == 5
+
+
+def test_a_push_to_a_remote_that_earlier_commits_do_not_name_skips_them(two_versions, tmp_path):
+    """The reason for `--local` in the recipe; if DVC changes this, the page may change."""
+    two_versions.dvc("remote", "add", "backup", str(tmp_path / "bucket"))
+    assert "failed to collect" in two_versions.dvc("push", "--all-commits", "--remote", "backup")
+    assert "new:" in two_versions.dvc("status", "--cloud", "--all-commits", "--remote", "backup")
+
+
 # --- docs/deploy.md -----------------------------------------------------------------------------------------------
 
 
