@@ -1,4 +1,2 @@
-# Install the pinned packages{% if cookiecutter.remote_url.split(":")[0] in ("s3", "gs", "azure", "ssh") %}, and what the DVC remote needs{% endif %}.
-python -m pip install -r requirements.txt
-{%- if cookiecutter.remote_url.split(":")[0] in ("s3", "gs", "azure", "ssh") %} -c requirements.txt "dvc[{{ cookiecutter.remote_url.split(":")[0] }}]"
-{%- endif %}
+# Install the pinned packages{% if cookiecutter.__extra %}, and what the DVC remote needs{% endif %}.
+python -m pip install -r requirements.txt{% if cookiecutter.__extra %} "dvc[{{ cookiecutter.__extra }}]"{% endif %}
