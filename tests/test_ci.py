@@ -98,7 +98,7 @@ def test_a_project_without_the_toolbox_has_no_job_that_needs_it(bake):
 
 @pytest.mark.slow
 @pytest.mark.xdist_group("ci")
-@pytest.mark.parametrize("host", HOSTS)
+@pytest.mark.parametrize("host", ["github", pytest.param("gitlab", marks=pytest.mark.nightly)])  # the same scripts
 class TestJobs:
     def test_lint_and_tests_pass_without_data(self, shared, host):
         job = run_job(shared, host, "check")
