@@ -322,8 +322,8 @@ def _without_comments(table: pa.Table, form: dialect.Format) -> pa.Table:
     Raises TableError for a merge that Git could not finish.
     """
     first = table.column(0)
-    if pc.any(pc.starts_with(first, "<<<<<<< ")).as_py():
-        raise TableError("has a merge conflict (<<<<<<<); choose one side, or check the file out again")
+    if pc.any(pc.match_substring_regex(first, "^(<<<<<<<|>>>>>>>) ")).as_py():
+        raise TableError("has a merge conflict (<<<<<<<, >>>>>>>); choose one side, or check the file out again")
     is_odd = pc.fill_null(pc.or_(pc.starts_with(first, "#"), pc.equal(first, next(iter(form.names)))), False)
     places = np.flatnonzero(is_odd)
     if not len(places):
