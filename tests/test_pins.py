@@ -13,7 +13,21 @@ pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("pins")]
 
 PYTHONS = ("3.11", "3.12", "3.13", "3.14")
 SYSTEMS = ("linux", "macos", "windows")
-EXTRAS = ("azure", "dask", "dev", "gs", "mlflow", "report", "s3", "ssh", "sweep", "wandb", "webdav", "xgboost")
+EXTRAS = (
+    "azure",
+    "dask",
+    "dev",
+    "gs",
+    "lightgbm",
+    "mlflow",
+    "report",
+    "s3",
+    "ssh",
+    "sweep",
+    "wandb",
+    "webdav",
+    "xgboost",
+)
 # Import each package, and do the least that shows that it works.
 WORKS = {
     "mlflow": "import mlflow; from mlflow import MlflowClient; MlflowClient('sqlite:///try.db').create_experiment('x')",
@@ -56,7 +70,18 @@ def test_an_extra_fits_the_pins_on_every_python_and_system(baked, extra):
 @pytest.mark.parametrize("system", SYSTEMS)
 def test_all_extras_fit_the_pins_together(baked, python, system):
     pinned = versions(resolve(baked, "--python-version", python, "--python-platform", system, "--all-extras"))
-    assert {"mlflow", "wandb", "dask", "xgboost", "s3fs", "gcsfs", "adlfs", "sshfs", "webdav4"} <= pinned.keys()
+    assert {
+        "mlflow",
+        "wandb",
+        "dask",
+        "lightgbm",
+        f"xgboost{'' if system == 'macos' else '-cpu'}",
+        "s3fs",
+        "gcsfs",
+        "adlfs",
+        "sshfs",
+        "webdav4",
+    } <= pinned.keys()
 
 
 def resolve(baked: BakedProject, *options: str) -> str:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from sklearn.base import BaseEstimator, clone
+from sklearn.base import BaseEstimator
 from sklearn.ensemble import (
     GradientBoostingClassifier,
     GradientBoostingRegressor,
@@ -14,9 +14,10 @@ from sklearn.ensemble import (
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.pipeline import Pipeline
 
+from .core import boosters
 from .core.columns import AddFeatures
 from .core.errors import UserError
-from .core.estimators import set_hyperparameters
+from .core.estimators import Imported, new, set_hyperparameters
 from .core.schema import Schema
 from .features import add_features, preprocess
 from .params import Train
@@ -26,8 +27,8 @@ from .params import Train
 class Model:
     """An estimator for each task that it can do; `scale` if it needs columns of similar scale."""
 
-    classification: BaseEstimator | None = None
-    regression: BaseEstimator | None = None
+    classification: BaseEstimator | Imported | None = None
+    regression: BaseEstimator | Imported | None = None
     scale: bool = False
 
 
@@ -36,6 +37,8 @@ MODELS = {
     "random_forest": Model(RandomForestClassifier(), RandomForestRegressor()),
     "gradient_boosting": Model(GradientBoostingClassifier(), GradientBoostingRegressor()),
     "hist_gradient_boosting": Model(HistGradientBoostingClassifier(), HistGradientBoostingRegressor()),
+    "xgboost": Model(*boosters.XGBOOST),  # to install: the extras of pyproject.toml
+    "lightgbm": Model(*boosters.LIGHTGBM),
     "logistic_regression": Model(classification=LogisticRegression(), scale=True),
     "ridge": Model(regression=Ridge(), scale=True),
 }
@@ -52,7 +55,7 @@ def build(settings: Train, schema: Schema) -> Pipeline:
     if settings.model not in able:
         raise UserError(f"params.yaml: train.model: {settings.model!r}: for {schema.task}, use {', '.join(able)}")
     model = MODELS[settings.model]
-    estimator = clone(getattr(model, schema.task))
+    estimator = new(getattr(model, schema.task))
     set_hyperparameters(estimator, settings.hyperparameters, seed=settings.seed, where=f"train.{settings.model}")
     types = {column.name: column.type for column in schema.feature_columns}
     steps = preprocess(scale=model.scale, is_classification=schema.task == "classification", seed=settings.seed)

@@ -8,6 +8,15 @@ PACKAGE = __name__.partition(".")[0]
 OF_THE_TEMPLATE = {
     f"{PACKAGE}.core.columns.{name}"
     for name in ("AddFeatures", "PerColumn", "category_columns", "date_columns", "number_columns", "text_columns")
+} | {f"{PACKAGE}.core.xgboost_classifier.XGBClassifier"}
+# Of extras: these keep their trees as text or bytes, which the libraries read again; core/indices.py checks them.
+BOOSTERS = {
+    "collections.OrderedDict",
+    "lightgbm.basic.Booster",
+    "lightgbm.sklearn.LGBMClassifier",
+    "lightgbm.sklearn.LGBMRegressor",
+    "xgboost.core.Booster",
+    "xgboost.sklearn.XGBRegressor",
 }
 KERNELS = {
     f"sklearn.gaussian_process.kernels.{name}"
@@ -41,6 +50,7 @@ SPLITTERS = {
 }
 ALLOWED = frozenset({
     *OF_THE_TEMPLATE,
+    *BOOSTERS,
     *KERNELS,
     *LOSSES,
     *NEIGHBORS,

@@ -73,6 +73,13 @@ DISTRIBUTIONS = {"distributed": "dask", "sklearn": "scikit-learn", "yaml": "pyya
 # What requirements.txt does not install, and how to.
 EXTRAS = {"distributed": '-c requirements.txt "dask[distributed]"'}
 EXTRAS |= {tool: f"-c requirements.txt {tool}" for tool in ("mlflow", "wandb")}
+EXTRAS |= {model: f'-c requirements.txt ".[{model}]"' for model in ("lightgbm", "xgboost")}
+
+
+def not_installed(module: str) -> str:
+    """How to install a package that cannot be imported."""
+    package, source = DISTRIBUTIONS.get(module, module), EXTRAS.get(module, "-r requirements.txt")
+    return f"the package {package} is not installed in this environment; run: python -m pip install {source}"
 
 
 def install_excepthook() -> None:
@@ -101,11 +108,7 @@ def _report(kind, error, traceback) -> None:
     if isinstance(error, UserError):
         print(f"error: {printable(str(error))}", file=sys.stderr)
     elif isinstance(error, ModuleNotFoundError) and (module := _top(error.name or "")) not in ("", _top(__name__)):
-        print(
-            f"error: the package {DISTRIBUTIONS.get(module, module)} is not installed in this environment; "
-            f"run: python -m pip install {EXTRAS.get(module, '-r requirements.txt')}",
-            file=sys.stderr,
-        )
+        print(f"error: {not_installed(module)}", file=sys.stderr)
     elif isinstance(error, RuntimeError) and "home directory" in str(error).lower():  # of DVC or Altair
         print(
             "error: HOME: is not set, and this user has no entry in the system; run: export HOME=FOLDER",

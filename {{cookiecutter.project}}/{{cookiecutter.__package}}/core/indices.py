@@ -3,6 +3,8 @@
 One that is out of range ends the process, and a child that is its own ancestor is followed for ever.
 """
 
+import json
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -28,6 +30,10 @@ def check(model: Any) -> None:
             _check_boosting(part)
         elif isinstance(part, BaseHistGradientBoosting):
             _check_hist_boosting(part)
+        elif _kind(part) == "xgboost.core.Booster":  # by name: a model of scikit-learn does not need these packages
+            _check_xgboost(part)
+        elif _kind(part) == "lightgbm.basic.Booster":
+            _check_lightgbm(part)
         elif isinstance(part, BallTree | KDTree):
             _check_neighbors(part)
         elif hasattr(part, "check_format"):  # a sparse matrix
@@ -51,6 +57,10 @@ def _parts(model: Any) -> Iterator[Any]:
             pending += part.ravel().tolist() if part.dtype == object else []
         elif not isinstance(part, type):
             pending += getattr(part, "__dict__", {}).values()
+
+
+def _kind(part: object) -> str:
+    return f"{type(part).__module__}.{type(part).__qualname__}"
 
 
 def _require(is_right: Any, part: object) -> None:
@@ -105,3 +115,28 @@ def _check_neighbors(tree: BallTree | KDTree) -> None:
     _require(nodes["idx_end"] <= len(data), tree)
     _require(np.array_equal(np.sort(order), np.arange(len(data))), tree)
     _require(bounds.shape[1:] == (len(nodes), data.shape[1]), tree)
+
+
+def _check_xgboost(booster: Any) -> None:
+    model = json.loads(booster.save_raw("json"))["learner"]["gradient_booster"]
+    for tree in model.get("gbtree", model).get("model", {}).get("trees", ()):  # dart has gbtree; gblinear has no trees
+        left, right, feature = (np.array(tree[name]) for name in ("left_children", "right_children", "split_indices"))
+        _require(len(left) == len(right) == len(feature) > 0, booster)
+        inner = np.flatnonzero(left != LEAF)
+        _check_children(inner, left, right, feature, booster.num_features(), booster)
+
+
+def _check_lightgbm(booster: Any) -> None:
+    for tree in booster.model_to_string().split("\nTree=")[1:]:
+        fields = dict(re.findall(r"^(\w+)=(.*)$", tree, re.MULTILINE))
+        leaves = int(fields["num_leaves"])
+        _require(leaves > 0 and fields["num_cat"] == "0", booster)  # preprocessing leaves numbers only
+        if leaves == 1:
+            continue
+        names = ("left_child", "right_child", "split_feature")
+        left, right, feature = (np.array(fields[name].split(), dtype=np.int64) for name in names)
+        inner = np.arange(leaves - 1)
+        _require(len(left) == len(right) == len(feature) == len(inner), booster)
+        for child in (left, right):  # a leaf is written as -1 - its number
+            _require(np.where(child < 0, -1 - child < leaves, (child > inner) & (child < len(inner))), booster)
+        _require((feature >= 0) & (feature < booster.num_feature()), booster)

@@ -16,7 +16,7 @@ from sklearn.pipeline import Pipeline
 
 from . import indices, paths
 from .allowed_types import ALLOWED, PACKAGE
-from .errors import UNREADABLE, UserError
+from .errors import UserError, not_installed
 from .files import atomic_write
 from .schema import Schema
 
@@ -62,9 +62,13 @@ def load(path: str | Path = paths.MODEL, *, called: str | Path | None = None) ->
         pipeline = skops.io.load(path, trusted=sorted(trusted))
         indices.check(pipeline)
         return pipeline
-    except (ImportError, ArithmeticError, *UNREADABLE) as error:
+    except ModuleNotFoundError as error:
+        raise UserError(f"{name}: {not_installed((error.name or '').partition('.')[0])}") from error
+    except UserError:
+        raise
+    except Exception as error:  # skops calls the libraries whose objects the file holds, and each has errors of its own
         versions = "was it saved by another version of scikit-learn or skops (models/environment.json)?"
-        raise UserError(f"{name}: cannot be loaded ({error}); {versions}") from error
+        raise UserError(f"{name}: cannot be loaded ({' '.join(str(error).split())}); {versions}") from error
 
 
 def _allowed(types: Iterable[str]) -> set[str]:

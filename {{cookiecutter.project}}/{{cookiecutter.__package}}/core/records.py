@@ -2,6 +2,7 @@
 
 import json
 import platform
+from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,11 @@ from .errors import RESTORE, UserError, reading
 from .formatting import to_json_value
 
 LIBRARIES = ("dvc", "dvclive", "numpy", "pandas", "pyarrow", "scikit-learn", "scipy", "skops")
+# Libraries of the extras, and the requirements that install a version of each.
+BOOSTERS = {
+    "lightgbm": ["lightgbm=={}\n"],
+    "xgboost": ["xgboost-cpu=={} ; sys_platform != 'darwin'\n", "xgboost=={} ; sys_platform == 'darwin'\n"],
+}
 
 
 def describe_estimator(estimator: BaseEstimator) -> dict[str, object]:
@@ -22,13 +28,15 @@ def describe_estimator(estimator: BaseEstimator) -> dict[str, object]:
     }
 
 
-def describe_environment() -> dict[str, object]:
-    """Python, system, processor and libraries."""
+def describe_environment(estimator: BaseEstimator) -> dict[str, object]:
+    """Python, system, processor and libraries, the estimator's among them."""
+    packages = {kind.__module__.partition(".")[0] for kind in type(estimator).__mro__}
     return {
         "python": platform.python_version(),
         "system": platform.system(),
         "machine": platform.machine(),
-        "libraries": {name: version(name) for name in LIBRARIES},
+        "libraries": {name: version(name) for name in LIBRARIES}
+        | {name: import_module(name).__version__ for name in BOOSTERS if name in packages},
     }
 
 

@@ -60,7 +60,7 @@ def main() -> None:
     model_file.save(pipeline, features.head(1))
     write_json(ESTIMATOR, records.describe_estimator(pipeline["model"]))
     write_json(FEATURES, estimator_inputs(pipeline))
-    write_json(ENVIRONMENT, records.describe_environment())
+    write_json(ENVIRONMENT, records.describe_environment(pipeline["model"]))
     print(f"{settings.model}: {scoring} {np.mean(scores):.3f} ± {np.std(scores):.3f} over {len(folds)} folds")
     print(f"dummy model, which always predicts the most frequent class or the mean: {dummy_score:.3f}")
 

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
-from ...core import paths
+from ...core import paths, records
 from ...core.errors import UserError
 from ...core.revisions import files, stages
 from ...core.schema import Schema
@@ -126,10 +126,12 @@ def extract_code(rev: str, folder: Path) -> None:
 
 
 def read_requirements(rev: str, source: Path) -> str:
-    """requirements.txt of a commit; without one, the libraries that the model was fitted with."""
+    """requirements.txt of a commit and the booster of its model; without that file, the libraries it was fitted with."""
     with History() as history:
         pinned = history.read(rev, REQUIREMENTS)
-    if pinned is not None:
-        return pinned.decode("utf-8")
     libraries = json.loads((source / paths.ENVIRONMENT).read_text(encoding="utf-8"))["libraries"]
-    return "".join(f"{name}=={version}\n" for name, version in libraries.items())
+    if pinned is None:
+        return "".join(f"{name}=={version}\n" for name, version in libraries.items())
+    text = pinned.decode("utf-8").rstrip("\n") + "\n"
+    boosters = [name for name in records.BOOSTERS if name in libraries and f"\n{name}" not in text]
+    return text + "".join(line.format(libraries[name]) for name in boosters for line in records.BOOSTERS[name])

@@ -13,6 +13,7 @@ from optuna.pruners import BasePruner, NopPruner, SuccessiveHalvingPruner
 
 from ...core.config import flatten
 from ...core.errors import UserError
+from ...core.estimators import new
 from ...core.files import read_yaml
 from ...model import MODELS, models_for
 from .metric_names import read_metric_name
@@ -252,7 +253,7 @@ class _Reader:
             )
 
     def arguments(self, model: str) -> dict[str, Any]:
-        return getattr(MODELS[model], self.task).get_params()
+        return new(getattr(MODELS[model], self.task)).get_params()
 
     def parameter(self, key: str, spec: dict[str, Any]) -> Parameter:
         """A parameter from its W&B keys."""
