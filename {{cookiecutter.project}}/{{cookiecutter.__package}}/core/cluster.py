@@ -48,7 +48,7 @@ def for_each(function: Callable, settings: tuple, shared: tuple, n_jobs: int) ->
 
     Args:
         settings: small values, which are pickled with the function, by value.
-        shared: large values, of which each worker gets a copy once; they hold nothing of this package.
+        shared: large values, sent once, to as many workers as there are jobs; they hold nothing of this package.
     """
     if _connected:
         yield from _connected[0].for_each(function, settings, shared, n_jobs)
@@ -100,7 +100,7 @@ class Cluster:
         from distributed import CancelledError, KilledWorker
 
         try:
-            sent = [self._send(value) for value in shared]
+            sent = [self._send(value, n_jobs) for value in shared]
             # A task and not scattered: the scheduler can make it again if its worker is lost.
             packed = self.client.submit(pickle.loads, dumps(partial(_on_worker, function, settings)), pure=False)
             futures = [self.client.submit(call, packed, *sent, job, pure=False) for job in range(n_jobs)]
@@ -116,10 +116,11 @@ class Cluster:
                 f"{ADDRESS}: the Dask cluster went away ({type(error).__name__}); run this again"
             ) from error
 
-    def _send(self, value: object) -> "Future":
-        """A copy on every worker, sent once: while one of them has it, it is not lost."""
+    def _send(self, value: object, n_jobs: int) -> "Future":
+        """A copy on as many workers as there are jobs, sent once: while one of them has it, it is not lost."""
         if id(value) not in self.sent:
-            self.sent[id(value)] = (value, self.client.scatter(value, broadcast=True, hash=False))
+            (future,) = self.client.scatter([value], broadcast=max(2, n_jobs), hash=False)  # of a list, each item
+            self.sent[id(value)] = (value, future)
         return self.sent[id(value)][1]
 
 
