@@ -11,7 +11,7 @@ class XGBClassifier(xgboost.XGBClassifier):
 
     def fit(self, X: np.ndarray, y: np.ndarray, **options: Any) -> Self:
         """Fit to (rows, features) and labels (rows,)."""
-        vars(self).pop("labels_", None)  # of an earlier fit: XGBoost compares the codes with classes_
+        self.__dict__.pop("labels_", None)  # of an earlier fit: XGBoost compares the codes with classes_
         labels, codes = np.unique(y, return_inverse=True)
         super().fit(X, codes, **options)
         self.labels_ = labels
@@ -24,4 +24,4 @@ class XGBClassifier(xgboost.XGBClassifier):
     @property
     def classes_(self) -> np.ndarray:
         """The labels in order, (classes,)."""
-        return vars(self).get("labels_", super().classes_)
+        return self.__dict__.get("labels_", super().classes_)
