@@ -8,6 +8,7 @@ import threading
 import time
 from pathlib import Path
 
+import cloudpickle
 import pytest
 from conftest import PACKAGE
 from distributed import Client
@@ -64,10 +65,29 @@ def test_mistakes_are_one_line_on_a_cluster_too(train_bytes, cluster, monkeypatc
     for worker in workers:
         worker.kill()
         worker.wait()
-    with pytest.raises(UserError, match=r"DASK_SCHEDULER_ADDRESS: tcp://.*: has no workers; start some"):
+    with pytest.raises(UserError, match=r"DASK_SCHEDULER_ADDRESS tcp://.*: has no workers; start some"):
         train_bytes(address)
     with pytest.raises(UserError, match=r"DASK_SCHEDULER_ADDRESS tcp://127\.0\.0\.1:1: no scheduler answers"):
         train_bytes("tcp://127.0.0.1:1")
+
+
+def end(_: object) -> None:
+    """An add_features that ends the worker, as a lack of memory does."""
+    assert "pytest" not in sys.modules
+    os._exit(1)
+
+
+@pytest.mark.slow
+def test_a_fit_that_ends_every_worker_ends_train_in_one_line(train_bytes, cluster, monkeypatch):
+    address, workers = cluster
+    cloudpickle.register_pickle_by_value(sys.modules[__name__])
+    monkeypatch.setattr(model, "add_features", end)
+    with pytest.raises(
+        UserError, match=r"too many workers did, perhaps for lack of memory .*; see their logs"
+    ) as caught:
+        train_bytes(address)
+    assert "\n" not in str(caught.value)
+    assert [worker.wait() for worker in workers] == [1, 1]
 
 
 def test_a_stage_does_not_load_dask_distributed():

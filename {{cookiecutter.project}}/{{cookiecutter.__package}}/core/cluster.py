@@ -60,7 +60,8 @@ def connect(address: str, where: str) -> "Client":
     """A client whose tasks may be pickled by `dumps`. Raises UserError, which begins with `where`, if none answers."""
     from distributed import Client
 
-    logging.getLogger("distributed").setLevel(logging.CRITICAL)  # or a lost worker is a page of traceback
+    for name in ("distributed", "distributed.client"):  # or a lost worker is a page of traceback
+        logging.getLogger(name).setLevel(logging.CRITICAL)
     try:
         return Client(address, timeout=10, set_as_default=False)
     except (OSError, ValueError) as error:
@@ -78,7 +79,7 @@ def dumps(value: object) -> bytes:
 def check_versions(client: "Client") -> None:
     """Raise UserError if there is no worker, or one has other versions than this environment."""
     if not client.nthreads():
-        raise UserError(f"{ADDRESS}: {client.scheduler.address}: has no workers; start some")
+        raise UserError(f"{ADDRESS} {os.environ[ADDRESS]}: has no workers; start some")
     for package in SAME_VERSIONS:
         for worker, found in client.run(version, package, on_error="return").items():
             if found != version(package):
@@ -106,14 +107,10 @@ class Cluster:
             futures = [self.client.submit(call, packed, *sent, job, pure=False) for job in range(n_jobs)]
             for future in futures:
                 yield future.result()
-        except KilledWorker as error:
+        except (CancelledError, KilledWorker, OSError) as error:
             raise UserError(
-                f"{ADDRESS}: a fit ended {error.allowed_failures + 1} workers, most likely for lack of memory; "
-                "give the workers more, or take fewer rows"
-            ) from error
-        except (CancelledError, OSError) as error:
-            raise UserError(
-                f"{ADDRESS}: the Dask cluster went away ({type(error).__name__}); run this again"
+                f"{ADDRESS}: the scheduler ended, or too many workers did, perhaps for lack of memory "
+                f"({type(error).__name__}); see their logs, and run this again"
             ) from error
 
     def _send(self, value: object, n_jobs: int) -> "Future":
