@@ -21,7 +21,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 
 import psutil
@@ -447,13 +447,12 @@ class Trial:
         return [*problems, f"{LEFT}: {', '.join(sorted(left)[:3])}"] if left else problems
 
 
-def trials_of(names: list[str], folder: Path) -> Iterator[tuple[str, Trial]]:
-    """A trial for each command, in a world beneath the folder."""
+def prepare_trials(folder: Path) -> Callable[[str], Trial]:
+    """A function that gives the trial of a command, in a world beneath the folder."""
     (folder / "saved").mkdir()
     world = make_world(folder / "world")
     shutil.copytree(world.folder, folder / "saved/base", symlinks=True)
-    for name in names:
-        yield name, Trial(name, folder / "saved" / name.replace(" ", "-"), world)
+    return cache(lambda name: Trial(name, folder / "saved" / name.replace(" ", "-"), world))
 
 
 def outcome(problems: list[str]) -> str:
@@ -469,7 +468,8 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="kills-") as folder:
-        found = {name: Found(trial) for name, trial in trials_of(arguments.only, Path(folder))}
+        trial = prepare_trials(Path(folder))
+        found = {name: Found(trial(name)) for name in arguments.only}
         for name, number in in_turn(arguments.only, arguments.kills):
             found[name].add(f"{arguments.seed} {name} {number}", number)
     print("| command | kills | right | right, files left | wrong |\n|---|---|---|---|---|")

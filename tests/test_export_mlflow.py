@@ -19,6 +19,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from conftest import BakedProject, run
+from example.core.errors import UserError
 from playwright.sync_api import sync_playwright
 from quick_project import finish_quickly
 
@@ -244,6 +245,27 @@ def test_a_kill_at_any_moment_and_a_second_export_give_the_same_runs(exported, o
     assert result == expected
     versions = client_of(own).search_model_versions("name = 'penguins'")
     assert [version.tags["gto.version"] for version in versions] == ["v0.0.1"]
+
+
+def test_a_database_is_whole_or_not_there(tmp_path, monkeypatch):
+    """MLflow cannot open one that was killed while it was made."""
+    from example.toolbox.export import mlflow_writer
+
+    path = tmp_path / "mlflow.db"
+
+    def killed(engine):
+        engine.connect().close()
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(mlflow_writer, "_initialize_tables", killed)
+        with pytest.raises(KeyboardInterrupt):
+            mlflow_writer.make_database(str(path))
+    assert not list(tmp_path.iterdir())
+    mlflow_writer.make_database(str(path))
+    assert list(tmp_path.iterdir()) == [path]
+    with pytest.raises(UserError, match="another export made it at the same time; run this again"):
+        mlflow_writer.make_database(str(path))
 
 
 def count_runs(database: Path) -> int:

@@ -163,25 +163,18 @@ def test_an_empty_revision_is_refused(rev):
 COMMANDS = ["stage prepare", "stage train", "stage evaluate", "predict rows.csv -o out.csv", "model-card -o card.md"]
 # Runs each command in a fork, where no file may grow beyond a few bytes, and prints its exit code and output.
 ON_A_FULL_DISK = """
-import json, os, resource, sys, tempfile
+import json, os, resource, sys
 from importlib import import_module
 from penguins.core.errors import install_excepthook
 from penguins.toolbox import cli, model_card, predict
 stages = {name: import_module(f"penguins.stages.{name}") for name in ("prepare", "train", "evaluate")}
 results = []
 for command in sys.argv[1:]:
-    output = tempfile.TemporaryFile()
+    reader, writer = os.pipe()
     child = os.fork()
     if not child:
-        reader, writer = os.pipe()
         os.dup2(writer, 1)
         os.dup2(writer, 2)
-        if os.fork():
-            os.close(writer), os.close(1), os.close(2)
-            while part := os.read(reader, 1000):
-                output.write(part)
-            output.flush()
-            os._exit(os.waitstatus_to_exitcode(os.wait()[1]))
         resource.setrlimit(resource.RLIMIT_FSIZE, (100, 100))
         words = command.split()
         sys.argv = ["penguins", *words]
@@ -193,9 +186,10 @@ for command in sys.argv[1:]:
             sys.stdout.flush()
             os._exit(1)
         os._exit(0)
-    code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-    output.seek(0)
-    results.append([command, code, output.read().decode()])
+    os.close(writer)
+    with open(reader) as output:
+        printed = output.read()
+    results.append([command, os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), printed])
 print(json.dumps(results))
 """
 

@@ -18,8 +18,8 @@ SAMPLE = [
     ("cookiecutter", 0.9, False),
     ("predict -o", 0.5, True),
     ("dvc push", 0.3, False),
-    ("best --apply", 0.1, False),
-    ("dvc repro", 0.2, False),
+    pytest.param("best --apply", 0.1, False, marks=pytest.mark.nightly),
+    pytest.param("dvc repro", 0.2, False, marks=pytest.mark.nightly),
 ]
 # DVC writes to a folder under a temporary name, and leaves that file; nothing reads it.
 OF_DVC = f"{kills.LEFT}: penguins-remote/"
@@ -27,13 +27,12 @@ OF_DVC = f"{kills.LEFT}: penguins-remote/"
 
 @pytest.fixture(scope="module")
 def trials(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("kills")
-    return dict(kills.trials_of(sorted({name for name, *_ in SAMPLE}), folder))
+    return kills.prepare_trials(tmp_path_factory.mktemp("kills"))
 
 
 @pytest.mark.parametrize(("name", "moment", "alone"), SAMPLE)
 def test_after_a_kill_the_plain_command_finishes(trials, name, moment, alone):
-    problems = trials[name].kill(moment, at_work=True, alone=alone)
+    problems = trials(name).kill(moment, at_work=True, alone=alone)
     assert [problem for problem in problems if not problem.startswith(OF_DVC)] == []
 
 
@@ -41,7 +40,7 @@ def test_after_a_kill_the_plain_command_finishes(trials, name, moment, alone):
 
 
 def test_a_world_in_which_something_was_lost_is_noticed(trials):
-    trial = trials["predict -o"]
+    trial = trials("predict -o")
     trial.kill(0.5, at_work=True, alone=False)
     project = trial.world.project
     (project / "data/raw/penguins.csv").write_text("lost")

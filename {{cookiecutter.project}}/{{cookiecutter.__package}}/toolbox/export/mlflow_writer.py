@@ -25,6 +25,7 @@ from mlflow.entities import (
 )
 from mlflow.entities import Run as MlflowRun
 from mlflow.exceptions import MlflowException
+from mlflow.store.db.utils import _initialize_tables, create_sqlalchemy_engine
 from mlflow.utils.validation import (
     MAX_ENTITY_KEY_LENGTH,
     MAX_METRICS_PER_BATCH,
@@ -34,6 +35,7 @@ from mlflow.utils.validation import (
 )
 
 from ...core.errors import UserError
+from ...core.files import atomic_write
 from ...core.formatting import to_json_text
 from ...core.temporary import temporary_folder
 from . import mlflow_model
@@ -65,6 +67,16 @@ def quiet_loggers() -> None:
         logging.getLogger(name).setLevel(logging.ERROR)
 
 
+def make_database(path: str) -> None:
+    """Make MLflow's tables in a new database, which is whole or not there: MLflow cannot open one that a kill left."""
+    with atomic_write(path) as temporary:
+        engine = create_sqlalchemy_engine(f"sqlite:///{temporary}")
+        _initialize_tables(engine)  # it has no public name
+        engine.dispose()
+        if Path(path).exists():
+            raise UserError(f"{path}: another export made it at the same time; run this again")
+
+
 class MlflowWriter:
     """The runs of one MLflow experiment.
 
@@ -89,6 +101,8 @@ class MlflowWriter:
         if not self.is_local:  # report soon that a server is away
             os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
         with one_line_errors(address):
+            if self.is_local and not Path(path).exists():
+                make_database(path)
             self.client = MlflowClient(address, os.environ.get("MLFLOW_REGISTRY_URI") or address)
             self._open_experiment(may_create)
 
