@@ -112,7 +112,9 @@ def test_git_push_pushes_data_too_and_what_a_killed_push_left_behind(bake, tmp_p
     assert "Everything is up to date." in project.dvc("push")
     assert not lost.exists()
     project.run("git", "commit", "-q", "--allow-empty", "-m", "Next")
-    assert "pushed what an earlier push had left behind: results/train/plots/" in project.run("git", "push", "-q", "origin", "main")
+    assert "pushed what an earlier push had left behind: results/train/plots/" in project.run(
+        "git", "push", "-q", "origin", "main"
+    )
     assert lost.exists()
 
     other = copy_project(project, tmp_path / "copy")

@@ -103,7 +103,10 @@ def test_parquet_files_of_several_types_are_cast_to_one_that_holds_both(tmp_path
 REFUSED = {
     "other columns": ({"b.csv": "x,z\n1,2\n"}, r"b\.csv: lacks 'y' and adds 'z', compared with a\.csv; give all files"),
     "another format": ({"b.csv": pa.table({"x": [1], "y": [2]})}, r"b\.csv: is not csv, as a\.csv is; give all"),
-    "a damaged file": ({"b.csv": "x,y\n1,2\n1,2,3,4\n"}, r"b\.csv: has 4 fields in the row that ends at line 3 and 2 columns"),
+    "a damaged file": (
+        {"b.csv": "x,y\n1,2\n1,2,3,4\n"},
+        r"b\.csv: has 4 fields in the row that ends at line 3 and 2 columns",
+    ),
     "a folder named after a value": (
         {"y=1/b.csv": "x\n1\n"},
         "has a folder 'y=1', named after a value; make it a column",
