@@ -1,6 +1,8 @@
 """Read dvc.lock: the files that each stage read and wrote, with their hashes."""
 
+import os
 import posixpath
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -42,13 +44,14 @@ def raw_data(stages: Mapping[str, Mapping[str, Any]], data_path: str) -> dict[st
 def find_path(paths: Iterable[str], data_path: str) -> str | None:
     """The one of DVC's paths that is data.path, however it is written; None if there is none.
 
-    DVC writes `data/raw/a.csv` for `./data/raw/a.csv`, and may put the project's folder before it.
+    DVC writes `data/raw/a.csv` for `./data/raw/a.csv`, and may put the project's folder before it. Of a file outside
+    the project it writes another path to it, or leaves out the beginning (`../`, `/`) where it reads a commit.
     """
-    wanted = posixpath.normpath(data_path.replace("\\", "/"))
-    same = [path for path in paths if posixpath.normpath(path) == wanted]
-    if not same:
-        same = [path for path in paths if path.endswith(f"/{wanted}")]
-    return same[0] if same else None
+    wanted = data_path.replace("\\", "/")
+    inner = re.sub(r"^(\.\./|/)+", "", posixpath.normpath(wanted))
+    by_place = {os.path.abspath(path): path for path in paths}
+    ends = [path for path in by_place.values() if f"/{path}".endswith(f"/{inner}")]
+    return by_place.get(os.path.abspath(wanted)) or next(iter(ends), None)
 
 
 def hash_of(entry: Mapping[str, Any]) -> str:

@@ -20,13 +20,14 @@ from configobj import ConfigObj
 from ..core import paths
 from ..core.config import flatten, read_params
 from ..core.errors import UserError, printable
+from ..core.files import parse_yaml
 from ..core.formatting import format_value, to_json
 from ..core.lock import outputs, parse_lock
 from ..core.revisions import at_revision, file_md5, files, open_repo, resolve
 from ..core.temporary import temporary_folder
 from .git import folder_in_repository, git, read_at
 from .model_card import describe_commit
-from .registry.register import outdated
+from .registry.register import imports, outdated
 
 ENVIRONMENT = paths.ENVIRONMENT.as_posix()  # a record of the run: it may differ though the result is the same
 CACHE = "cache-of-this-machine"  # as a remote of the clone
@@ -65,7 +66,7 @@ def run(arguments: Namespace) -> None:
 def compare_with_rerun(commit: str, recorded: dict[str, dict[str, str]]) -> dict[str, Any]:
     """Run all stages of a commit again, and compare their outputs. recorded: the MD5 by stage and path."""
     with clone(commit) as folder:
-        raw = pull_raw_data(folder)
+        raw = pull_raw_data(folder, commit)
         lock = folder / paths.LOCK
         lock.unlink()  # without it, DVC does not know that a stage ever ran
         if run_in_clone(folder, sys.executable, "-m", "dvc", "repro", "--force", "--no-run-cache", "--no-commit"):
@@ -121,25 +122,44 @@ def write_settings(path: Path, cache: Path, remotes: dict[str, dict[str, Any]]) 
         config.write(file)
 
 
-def pull_raw_data(folder: Path) -> list[dict[str, str]]:
+def pull_raw_data(folder: Path, commit: str) -> list[dict[str, str]]:
     """Get what the pipeline reads, and neither Git nor a stage has, from the DVC remote, or else from the cache here.
 
-    Raises UserError if neither has it.
+    What `dvc import` got comes from its repository instead of the remote. Raises UserError if no place has it.
     """
     stages = parse_lock((folder / paths.LOCK).read_text(encoding="utf-8"))
     written = {output["path"] for stage in stages.values() for output in stage.get("outs", [])}
     read = {dependency["path"] for stage in stages.values() for dependency in stage.get("deps", [])}
-    sources = {"the DVC remote": (), "the cache of this machine": ("--remote", CACHE)}
+    with at_revision(commit) as repo:
+        repositories = imports(repo)
     pulled = []
     for path in sorted(path for path in read - written if not (folder / path).exists()):
-        source = next((name for name, options in sources.items() if _pull(folder, path, options)), None)
-        if source is None:
-            raise UserError(f"{path}: neither the DVC remote nor the cache has it; where it is, run: dvc push {path}")
-        pulled.append({"path": path, "from": source})
+        if path.startswith(("../", "/")):
+            outside = "is outside the project, and DVC keeps no version of it"
+            raise UserError(
+                f"{path}: {outside}; run: dvc import-url {os.path.abspath(path)} data/raw, and set data.path"
+            )
+        imported = next((name for name in repositories if f"{path}/".startswith(f"{name}/")), None)
+        place = repositories[imported] if imported else "the DVC remote"
+        target = imported or path  # DVC cannot get one file of an imported folder
+        if not _pull(folder, target):
+            if imported:
+                _forget_import(folder / f"{imported}.dvc")
+            if not _pull(folder, target, "--remote", CACHE):
+                advice = "see whether dvc update gets it" if imported else f"where it is, run: dvc push {path}"
+                raise UserError(f"{path}: neither {place} nor the cache has it; {advice}")
+            place = "the cache of this machine"
+        pulled.append({"path": path, "from": place})
     return pulled
 
 
-def _pull(folder: Path, path: str, options: tuple[str, ...]) -> bool:
+def _forget_import(pointer: Path) -> None:
+    """Make an import a file like others, which DVC takes from a cache: an import comes from its repository only."""
+    outs = parse_yaml(pointer.read_text(encoding="utf-8"), pointer)["outs"]
+    pointer.write_text(json.dumps({"outs": outs}), encoding="utf-8")  # which is YAML
+
+
+def _pull(folder: Path, path: str, *options: str) -> bool:
     return run_in_clone(folder, sys.executable, "-m", "dvc", "pull", "--quiet", *options, path, quiet=True) == 0
 
 

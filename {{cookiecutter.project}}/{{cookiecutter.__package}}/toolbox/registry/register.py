@@ -18,7 +18,7 @@ from gto.versions import SemVer
 
 from ...core import paths
 from ...core.errors import UserError
-from ...core.revisions import at_revision, explain_remote, find_remote_problem, resolve, stages
+from ...core.revisions import at_revision, explain_remote, find_remote_problem, resolve, stages, without_password
 from .. import model_card
 from ..git import git, git_remote
 from .registry import artifact, assign, call_gto, check_stage, fetch_tags, push_or_print, versions
@@ -58,6 +58,10 @@ def run(arguments: Namespace) -> None:
         print(f"{name} {version} is commit {commit[:7]}{_describe_change(arguments.stage, tags)}")
     # A register that was killed may have made tags, and not pushed them.
     push_or_print([*made_before(before, arguments.stage), *tags] if arguments.push else tags, arguments.push)
+    with at_revision(commit) as repo:
+        repositories = imports(repo)
+    for path, repository in repositories.items():
+        print(f"note: {path} is imported from {repository}; others need that repository for it", file=sys.stderr)
     folder = folder_on_this_machine(commit)
     if folder:
         print(
@@ -150,7 +154,8 @@ def missing_in_storage(repo: Repo, short: str, storage: str) -> Iterator[str]:
 
 def stored_objects(repo: Repo) -> Iterator[Any]:
     """The hash of each file that the pipeline keeps in DVC, with its name."""
-    for out in (out for stage in pipeline(repo) for out in stage.outs if out.use_cache):
+    stages = [stage for stage in pipeline(repo) if not stage.is_repo_import]  # dvc push leaves imports out
+    for out in (out for stage in stages for out in stage.outs if out.use_cache):
         objects: set[Any] = set().union(*out.get_used_objs(force=True).values())
         if not objects:  # a folder whose list of files is not here
             out.hash_info.obj_name = str(out)
@@ -182,6 +187,16 @@ def folder_on_this_machine(commit: str) -> str | None:
 def pipeline(repo: Repo) -> list[Stage]:
     """The stages of the project's dvc.yaml and the .dvc files, without the stage of a sweep, which no model needs."""
     return [stage for stage in repo.index.stages if stage.is_data_source or stage.path_in_repo == paths.PIPELINE.name]
+
+
+def imports(repo: Repo) -> dict[str, str]:
+    """The address of the repository that each file or folder of `dvc import` comes from, by its path in the project."""
+    return {
+        repo.fs.relpath(out.fs_path, repo.root_dir): without_password(stage.deps[0].def_repo["url"])
+        for stage in pipeline(repo)
+        if stage.is_repo_import
+        for out in stage.outs
+    }
 
 
 def outdated(repo: Repo) -> list[str]:
