@@ -146,15 +146,20 @@ def remove_unwanted() -> None:
         shutil.rmtree(f"{PACKAGE}/toolbox")
         plots = ("parallel", "slices_categories", "slices_numbers")
         unwanted += ["sweep.yaml", "MLproject", "python_env.yaml", f"{PACKAGE}/__main__.py"]
-        jobs = [Path(path) for job in ("drift", "version") for path in (f".ci/{job}.sh", f".github/workflows/{job}.yml")]
-        unwanted += [str(path) for path in jobs if path.exists()]
+        jobs = [path for job in ("drift", "version") for path in (f".ci/{job}.sh", f".github/workflows/{job}.yml")]
+        unwanted += [path for path in jobs if Path(path).exists()]
         unwanted += [f".dvc/plots/{name}.json" for name in plots]
     for path in unwanted:
         Path(path).unlink()
 
 
 def git(*arguments: str) -> subprocess.CompletedProcess:
-    settings = (f"init.defaultBranch={UNFINISHED}", "core.safecrlf=false", "commit.gpgsign=false", "maintenance.auto=false")
+    settings = (
+        f"init.defaultBranch={UNFINISHED}",
+        "core.safecrlf=false",
+        "commit.gpgsign=false",
+        "maintenance.auto=false",
+    )
     command = ["git", *(word for setting in settings for word in ("-c", setting)), *arguments]
     return subprocess.run(command, check=False, env=ENVIRONMENT, capture_output=True, text=True, errors="replace")
 

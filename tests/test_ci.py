@@ -81,7 +81,7 @@ def test_gitlab_runs_these_jobs(bake):
 @pytest.mark.parametrize("host", HOSTS)
 def test_ci_installs_what_the_remote_needs(bake, host):
     project = bake(ci=host, remote_url="s3://bucket/path")
-    assert 'install -r requirements.txt -c requirements.txt "dvc[s3]"\n' in project.read(".ci/install.sh")
+    assert 'install -r requirements.txt "dvc[s3]"\n' in project.read(".ci/install.sh")
 
 
 def test_a_project_without_the_toolbox_has_no_job_that_needs_it(bake):

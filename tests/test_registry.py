@@ -7,6 +7,7 @@ import shutil
 import sys
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
 from threading import Thread
 
 import gto.constants
@@ -453,6 +454,25 @@ def test_a_project_in_a_folder_of_a_repository(cookiecutter, tmp_path):
     clone.dvc("artifacts", "get", ".", "ml/penguins:penguins", "--rev", "v0.0.1", "-o", "got.skops")
     clone.run(*program, "predict", "new.csv", "--model", "penguins@prod", "-o", "out.csv")
     assert len((clone.path / "out.csv").read_text().splitlines()) == 345
+
+
+@pytest.mark.slow
+def test_a_folder_that_a_killed_push_left_in_part_is_found_and_completed_by_the_advice(project, capsys, monkeypatch):
+    """DVC 3.67 takes a folder for pushed if the list of its files is in the remote."""
+    share(project)
+    monkeypatch.chdir(project.path)
+    md5 = revisions.file_md5(project.path / "results/train/plots/metrics/cv_mean.tsv")
+    left_out = project.path.parent / "penguins-remote/files/md5" / md5[:2] / md5[2:]
+    left_out.unlink()
+    project.dvc("push")
+    assert not left_out.exists()
+    refusal = call(capsys, "register")
+    assert "lacks results/train/plots/metrics/cv_mean.tsv of " in refusal
+    (list_of_files,) = re.findall(r"; delete (\S+\.dir), by which .*; then run: dvc push$", refusal.strip())
+    Path(list_of_files).unlink()
+    project.dvc("push")
+    assert left_out.exists()
+    assert call(capsys, "register").startswith("penguins v0.0.1 is commit ")
 
 
 @pytest.mark.slow

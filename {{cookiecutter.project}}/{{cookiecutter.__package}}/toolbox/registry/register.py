@@ -135,13 +135,20 @@ def missing_in_storage(repo: Repo, short: str, storage: str) -> Iterator[str]:
     if problem:
         yield f"{storage!r}: {problem}"
         return
+    outs = list(stored_objects(repo))
+    names = {item.value: item.obj_name for objects in outs for item in objects}
     try:
-        status = repo.cloud.status(set(stored_objects(repo)), remote=storage)
+        remote = repo.cloud.get_remote_odb(storage)
+        pushed = set(
+            remote.oids_exist(list(names))
+        )  # each file: dvc status takes a folder for whole if its list is there
     except Exception as error:  # noqa: BLE001 - each kind of remote has errors of its own
         yield f"{storage!r}: {explain_remote(error)}"
         return
-    lost = sorted(item.obj_name for item in status.missing)
-    new = sorted(item.obj_name for item in status.new)
+    cached = set(repo.cache.local.oids_exist(list(names)))
+    lost = sorted(name for oid, name in names.items() if oid not in pushed | cached)
+    new = sorted(name for oid, name in names.items() if oid in cached - pushed)
+    lists = [remote.oid_to_path(oid) for oid in lists_of_partly_pushed(outs, pushed)]
     if lost:
         yield (
             f"neither the DVC remote {storage!r} nor the cache has {summarize(lost)} of {short}; "
@@ -149,18 +156,25 @@ def missing_in_storage(repo: Repo, short: str, storage: str) -> Iterator[str]:
         )
     if new:
         switch = "" if git("rev-parse", "HEAD").startswith(short) else f"git switch --detach {short} && "
-        yield f"the DVC remote {storage!r} lacks {summarize(new)} of {short}; run: {switch}dvc push"
+        first = f"delete {' and '.join(lists)}, by which dvc push takes a folder for pushed; then " if lists else ""
+        yield f"the DVC remote {storage!r} lacks {summarize(new)} of {short}; {first}run: {switch}dvc push"
 
 
-def stored_objects(repo: Repo) -> Iterator[Any]:
-    """The hash of each file that the pipeline keeps in DVC, with its name."""
+def stored_objects(repo: Repo) -> Iterator[set[Any]]:
+    """For each output that the pipeline keeps in DVC, the hashes of its files, with their names."""
     stages = [stage for stage in pipeline(repo) if not stage.is_repo_import]  # dvc push leaves imports out
     for out in (out for stage in stages for out in stage.outs if out.use_cache):
         objects: set[Any] = set().union(*out.get_used_objs(force=True).values())
         if not objects:  # a folder whose list of files is not here
             out.hash_info.obj_name = str(out)
             objects = {out.hash_info}
-        yield from objects
+        yield objects
+
+
+def lists_of_partly_pushed(outs: list[set[Any]], pushed: set[str]) -> list[str]:
+    """The lists of files that the remote has of folders, of which it lacks a file: the hash of each."""
+    partly = [objects for objects in outs if any(item.value not in pushed for item in objects)]
+    return sorted(item.value for objects in partly for item in objects if item.isdir and item.value in pushed)
 
 
 def summarize(names: list[str]) -> str:
