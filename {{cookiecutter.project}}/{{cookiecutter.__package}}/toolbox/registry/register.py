@@ -139,9 +139,8 @@ def missing_in_storage(repo: Repo, short: str, storage: str) -> Iterator[str]:
     names = {item.value: item.obj_name for objects in outs for item in objects}
     try:
         remote = repo.cloud.get_remote_odb(storage)
-        pushed = set(
-            remote.oids_exist(list(names))
-        )  # each file: dvc status takes a folder for whole if its list is there
+        # Each file: dvc status takes a folder for whole if its list is there.
+        pushed = set(remote.oids_exist(list(names)))
     except Exception as error:  # noqa: BLE001 - each kind of remote has errors of its own
         yield f"{storage!r}: {explain_remote(error)}"
         return
