@@ -96,7 +96,7 @@ def test_a_model_that_cannot_be_had_gives_one_line(shared, tmp_path):
         "penguins@v2.0.0": "penguins@v2.0.0: is not in the registry; it has v1.0.0 (no stage)",
         "pinguins@prod": "pinguins@prod: the registry has no version of that name; are its tags here? git fetch --tags",
         "nope": "'nope': is not a commit, branch, tag or experiment",
-        "": "'': is not a commit, branch, tag or experiment",
+        "": "'': is empty; name a commit, branch, tag or experiment",
         "HEAD~2": "models/model.skops: dvc.lock of",
     }
     words = [(str(shared.input), "--model", name) for name in cases]
