@@ -1,6 +1,7 @@
 """Data on servers: OpenSSH, WebDAV and HTTP by nginx, S3 by nanio; each runs here for the test."""
 
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -118,3 +119,15 @@ def test_a_push_that_was_killed_is_finished_by_the_next(shared):
     clone.run("dvc", "pull")
     for file in folder.iterdir():
         assert (clone.project.path / "data/files" / file.name).read_bytes() == file.read_bytes()
+
+
+def test_an_empty_remote_and_a_wrong_secret_are_told_apart_in_one_line(shared):
+    predict = ("penguins", "predict", str(SAMPLE), "-o", "out.csv", "--model", "main")
+    clone = shared.clone()
+    (line,) = clone.run(*predict, code=1).splitlines()
+    assert "neither the cache nor the DVC remote" in line
+
+    wrong = replace(clone, server=replace(shared.server, variables=dict.fromkeys(shared.server.variables, "wrong")))
+    wrong.set_secrets(dict.fromkeys(shared.server.secrets, "wrong"))
+    (line,) = wrong.run(*predict, code=1).splitlines()
+    assert re.search("the DVC remote (refuses access: .*40[13]|cannot be reached: .*/wrong')", line)

@@ -268,14 +268,24 @@ def find_remote_problem(repo: Repo, name: str | None = None) -> str | None:
     """
     try:
         remote = repo.cloud.get_remote(name)
-        remote.fs.info(remote.path)
+        # Servers of HTTP refuse to show a folder. Of a file that is not there, they report 404 to those with access.
+        path = remote.fs.join(remote.path, "absent") if remote.fs.protocol in ("http", "https") else remote.path
+        remote.fs.info(path)
     except NoRemoteError:
         return None
     except Exception as error:  # noqa: BLE001 - each kind of remote has errors of its own
-        if isinstance(error, FileNotFoundError) and (error.__cause__ is None or "404" in str(error.__cause__)):
+        if isinstance(error, FileNotFoundError) and _is_of_the_remote(error, remote.path):
             return None  # nothing was ever pushed
         return explain_remote(error)
     return None
+
+
+def _is_of_the_remote(error: FileNotFoundError, path: str) -> bool:
+    """Whether the server has no such file; else the server, or a file of this machine such as a key, is missing."""
+    if error.__cause__ is None:
+        return error.filename in (None, path)
+    text = f"{type(error.__cause__).__name__} {error.__cause__}"
+    return any(sign in text for sign in ("404", "SFTPNoSuchFile", "ResourceNotFound"))
 
 
 def explain_remote(error: BaseException) -> str:
