@@ -19,7 +19,7 @@ from recipes import indented_commands, section
 pytestmark = pytest.mark.slow
 
 # Extras whose packages the toolbox imports.
-EXTRAS = ("dask", "mlflow", "report", "sweep", "wandb")
+EXTRAS = ("dask", "mlflow", "report", "sweep", "wandb", "xgboost")
 
 
 def stages_run(output: str) -> list[str]:
