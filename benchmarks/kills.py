@@ -46,7 +46,8 @@ parameters:
 """
 LEFT = "left behind"
 TEMPORARY = re.compile(r"\.tmp$|^tmp_obj_")
-COOKIECUTTER_LEAVES = re.compile(r"tmp\w{8}\.py")  # its hooks, killed or not
+# cookiecutter leaves its hooks, killed or not; Python tries the folder with a file of eight characters, killed only.
+OTHERS_LEAVE = re.compile(r"tmp\w{8}\.py|\w{8}")
 ADVICE = re.compile(r"undo that first: (.+)|(\S*index\.lock): another Git command")
 
 
@@ -350,9 +351,7 @@ class Before:
 
 def leftovers(world: World) -> set[str]:
     """Temporary files and folders, and locks of Git."""
-    found = {
-        f"tmp/{path.name}" for path in (world.folder / "tmp").iterdir() if not COOKIECUTTER_LEAVES.fullmatch(path.name)
-    }
+    found = {f"tmp/{path.name}" for path in (world.folder / "tmp").iterdir() if not OTHERS_LEAVE.fullmatch(path.name)}
     for root, folders, files in os.walk(world.folder):
         if root.endswith((".dvc/tmp/exps", ".dvc/tmp/exps/standalone")):
             found |= {f"{Path(root).name}/{name}" for name in folders if name not in ("run", "standalone", "celery")}
