@@ -156,7 +156,7 @@ def test_an_experiment_is_cloned_and_an_interrupted_run_leaves_nothing(project, 
     )
     while "Running stage 'prepare'" not in process.stderr.readline():
         assert process.poll() is None
-    (clone,) = (tmp_path / "temporary").glob("verify-*/clone")
+    (clone,) = (tmp_path / "temporary").glob("dvc-project-*/content/clone")
     assert "n_estimators: 77" in (clone / "params.yaml").read_text()
     time.sleep(0.5)  # the stage is loading its packages
     process.send_signal(signal.SIGINT)
